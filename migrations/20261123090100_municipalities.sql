@@ -1,0 +1,22 @@
+-- Municipalities: the tenants. The id is what a user's app_metadata.tenant_id names.
+
+create table public.municipalities (
+  id uuid primary key default gen_random_uuid(),
+  slug text not null unique check (slug ~ '^[a-z][a-z0-9-]{1,62}$'),
+  name text not null check (length(name) between 1 and 200),
+  language text not null default 'en' check (language in ('en', 'zu', 'af')),
+  created_at timestamptz not null default now()
+);
+comment on table public.municipalities is 'Tenants. Every other table belongs to one by tenant_id.';
+comment on column public.municipalities.language is
+  'Language of tickets opened by WhatsApp, and so of the replies: en, zu or af.';
+
+alter table public.municipalities enable row level security;
+
+create policy "everybody signed in reads their own municipality" on public.municipalities
+  for select to authenticated
+  using (id = (select private.caller_tenant()));
+
+revoke all on public.municipalities from anon, authenticated, service_role;
+grant select on public.municipalities to authenticated;
+grant select, insert, update on public.municipalities to service_role;

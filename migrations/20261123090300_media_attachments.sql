@@ -1,0 +1,243 @@
+-- Files: one row each, from the moment a file is announced. The row says who may read the file (storage.objects asks it),
+-- proves what was received, and is the job of the media worker; there is no second queue.
+
+set local lock_timeout = '5s';
+
+create table public.media_attachments (
+  file_id uuid primary key default gen_random_uuid(),
+  tenant_id uuid not null references public.municipalities (id),
+  ticket_id uuid,
+  bucket text not null check (bucket in ('evidence', 'documents', 'gbv-evidence')),
+  path text not null,
+  filename text not null check (length(filename) between 1 and 255),
+  content_type text not null check (length(content_type) between 1 and 255),
+  file_size bigint check (file_size > 0),
+  sha256 text check (sha256 ~ '^[0-9a-f]{64}$'),
+  declared_sha256 text check (declared_sha256 ~ '^[0-9a-f]{64}$'),
+  purpose text not null check (purpose in ('evidence', 'documents', 'proof_of_residence', 'gbv-evidence')),
+  source text not null default 'web' check (source in ('web', 'whatsapp')),
+  status text not null default 'pending' check (status in ('pending', 'stored', 'failed', 'expired')),
+  message_sid text,
+  media_index smallint check (media_index between 0 and 9),
+  attempts smallint not null default 0 check (attempts >= 0),
+  next_attempt_at timestamptz,
+  last_error text,
+  created_by uuid,
+  created_at timestamptz not null default now(),
+  stored_at timestamptz,
+  constraint media_attachments_path_key unique (bucket, path),
+  constraint media_attachments_medium_key unique (message_sid, media_index),
+  constraint media_attachments_ticket_fkey foreign key (tenant_id, ticket_id) references public.tickets (tenant_id, id),
+  constraint media_attachments_path_check check (
+    path ~ ('^' || tenant_id || '/' || file_id || '/[A-Za-z0-9_][A-Za-z0-9._-]{0,179}$')
+  ),
+  constraint media_attachments_medium_check check (
+    (source = 'whatsapp') = (message_sid is not null) and (message_sid is null) = (media_index is null)
+  ),
+  constraint media_attachments_stored_check check (
+    status <> 'stored'
+    or (file_size is not null and stored_at is not null and (source = 'web' or sha256 is not null))
+  ),
+  constraint media_attachments_failed_check check (status <> 'failed' or last_error is not null)
+);
+create index media_attachments_ticket_idx on public.media_attachments (tenant_id, ticket_id);
+create index media_attachments_created_by_idx on public.media_attachments (created_by) where created_by is not null;
+
+comment on table public.media_attachments is
+  'Every file, announced, stored or failed. Written by functions only; readable by those who may read the file.';
+comment on column public.media_attachments.filename is 'The original name, any Unicode; the name in `path` is its safe form.';
+comment on column public.media_attachments.content_type is 'Declared at first; what Storage recorded once the file has landed.';
+comment on column public.media_attachments.file_size is 'Bytes. Declared at first (NULL for WhatsApp); what Storage recorded once the file has landed.';
+comment on column public.media_attachments.sha256 is 'Of the bytes, hex, computed by us; never the one a browser declared.';
+comment on column public.media_attachments.declared_sha256 is 'What the browser said it would upload, hex.';
+comment on column public.media_attachments.next_attempt_at is 'When the worker takes the row up (again); a lease while somebody works on it.';
+comment on column public.media_attachments.last_error is 'Stable code of why the last attempt failed; shown to staff.';
+comment on column public.media_attachments.created_by is
+  'The user who uploaded it. No foreign key: evidence outlives the account.';
+
+-- SECURITY DEFINER: the answer must not depend on whether the asker may see the ticket.
+create function private.ticket_is_sensitive(ticket_id uuid)
+  returns boolean
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select coalesce((select t.is_sensitive from public.tickets t where t.id = ticket_is_sensitive.ticket_id), false)
+$$;
+comment on function private.ticket_is_sensitive(uuid) is 'Whether a ticket is sensitive; false for no ticket.';
+
+create function private.is_gbv(bucket text, ticket_id uuid)
+  returns boolean
+  language sql stable
+  set search_path = ''
+as $$
+  select bucket = 'gbv-evidence' or private.ticket_is_sensitive(ticket_id)
+$$;
+comment on function private.is_gbv(text, uuid) is
+  'Whether a file is GBV evidence: by its bucket, or because its ticket has become sensitive and it is yet to be moved.';
+
+create function private.bucket_for(purpose text, sensitive boolean)
+  returns text
+  language sql immutable parallel safe
+  set search_path = ''
+as $$
+  select case
+    when sensitive then 'gbv-evidence'
+    when purpose = 'evidence' then 'evidence'
+    when purpose in ('documents', 'proof_of_residence') then 'documents'
+    when purpose = 'gbv-evidence' then 'gbv-evidence'
+  end
+$$;
+comment on function private.bucket_for(text, boolean) is 'The bucket of a purpose; NULL for an unknown one. A sensitive ticket''s files all go to gbv-evidence.';
+
+create function private.caller_may_upload(bucket text)
+  returns boolean
+  language sql stable parallel safe
+  set search_path = ''
+as $$
+  select case bucket
+    when 'evidence' then true
+    when 'documents' then true
+    when 'gbv-evidence' then private.caller_role() in ('manager', 'admin', 'saps_liaison')
+    else false
+  end and private.caller_tenant() is not null
+$$;
+comment on function private.caller_may_upload(text) is 'Whether the caller''s role may upload to the bucket, in their own municipality.';
+
+alter table public.media_attachments enable row level security;
+
+create policy "staff read their municipality's files, citizens their own, GBV only those who may" on public.media_attachments
+  for select to authenticated
+  using (
+    tenant_id = (select private.caller_tenant())
+    and ((select private.caller_is_staff()) or created_by = (select auth.uid()))
+    and (
+      (select private.caller_sees_sensitive())
+      or (
+        bucket <> 'gbv-evidence'
+        -- the ticket's own policies apply inside: a ticket that is hidden hides its files
+        and (ticket_id is null or exists (select 1 from public.tickets t where t.id = ticket_id and not t.is_sensitive))
+      )
+    )
+  );
+
+create policy "everybody announces their own uploads" on public.media_attachments
+  for insert to authenticated
+  with check (
+    tenant_id = (select private.caller_tenant())
+    and created_by = (select auth.uid())
+    and private.caller_may_upload(bucket)
+    and (
+      ticket_id is null
+      or exists (
+        select 1 from public.tickets t
+        where t.id = ticket_id and (not t.is_sensitive or bucket = 'gbv-evidence')
+      )
+    )
+  );
+
+revoke all on public.media_attachments from anon, authenticated, service_role;
+grant select on public.media_attachments to authenticated, service_role;
+-- status, source, sha256 and the rest keep their defaults: nobody announces a file as stored
+grant insert (
+  file_id, tenant_id, ticket_id, bucket, path, filename, content_type, file_size, declared_sha256, purpose, created_by
+) on public.media_attachments to authenticated;
+
+-- SECURITY DEFINER: storage.buckets has row-level security and no policy, so callers cannot read the limits.
+create function private.check_bucket_limits(bucket text, content_type text, file_size bigint)
+  returns bigint
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+declare
+  limits record;
+begin
+  select b.file_size_limit, b.allowed_mime_types into limits
+  from storage.buckets b where b.id = check_bucket_limits.bucket;
+  if limits.file_size_limit is null or limits.allowed_mime_types is null then
+    raise exception using errcode = 'PT503', message = 'storage_not_configured',
+      detail = format('bucket %s is missing or has no limits', bucket);
+  end if;
+  if content_type is null or not content_type = any (limits.allowed_mime_types) then
+    raise exception using errcode = 'PT415', message = 'unsupported_media_type',
+      detail = format('%s accepts %s', bucket, array_to_string(limits.allowed_mime_types, ', '));
+  end if;
+  if file_size > limits.file_size_limit then
+    raise exception using errcode = 'PT413', message = 'payload_too_large',
+      detail = format('%s accepts at most %s bytes', bucket, limits.file_size_limit);
+  end if;
+  return limits.file_size_limit;
+end
+$$;
+comment on function private.check_bucket_limits(text, text, bigint) is
+  'The largest file the bucket accepts, in bytes. Refuses what it does not accept: PT415 unsupported_media_type, PT413 payload_too_large.';
+
+create function public.create_upload_slot(
+  purpose text,
+  filename text,
+  object_name text,
+  content_type text,
+  file_size bigint,
+  ticket_id uuid default null,
+  declared_sha256 text default null
+)
+  returns table (bucket text, path text, file_id uuid, max_bytes bigint)
+  language plpgsql volatile
+  set search_path = ''
+as $$
+declare
+  tenant constant uuid := private.caller_tenant();
+  sensitive boolean := false;
+begin
+  if tenant is null then
+    raise exception using errcode = 'PT403', message = 'forbidden', detail = 'the token names no municipality';
+  end if;
+  if create_upload_slot.ticket_id is not null then
+    -- row-level security: a ticket that may not be seen does not exist
+    select t.is_sensitive into sensitive
+    from public.tickets t where t.id = create_upload_slot.ticket_id and t.tenant_id = tenant;
+    if not found then
+      raise exception using errcode = 'PT404', message = 'not_found', detail = 'ticket_id';
+    end if;
+  end if;
+  bucket := private.bucket_for(create_upload_slot.purpose, sensitive);
+  if bucket is null then
+    raise exception using errcode = 'PT400', message = 'invalid_request', detail = 'purpose';
+  end if;
+  if not private.caller_may_upload(bucket) then
+    raise exception using errcode = 'PT403', message = 'forbidden', detail = format('your role does not upload to %s', bucket);
+  end if;
+  max_bytes := private.check_bucket_limits(bucket, create_upload_slot.content_type, create_upload_slot.file_size);
+
+  file_id := gen_random_uuid();
+  path := tenant || '/' || file_id || '/' || object_name;
+  insert into public.media_attachments (
+    file_id, tenant_id, ticket_id, bucket, path, filename, content_type, file_size, declared_sha256, purpose, created_by
+  ) values (
+    create_upload_slot.file_id, tenant, create_upload_slot.ticket_id, create_upload_slot.bucket, create_upload_slot.path,
+    create_upload_slot.filename, create_upload_slot.content_type, create_upload_slot.file_size,
+    create_upload_slot.declared_sha256, create_upload_slot.purpose, (select auth.uid())
+  );
+  return next;
+end
+$$;
+comment on function public.create_upload_slot(text, text, text, text, bigint, uuid, text) is
+  'Announces a file as the caller and says where to upload it. Raises PT400, PT403, PT404, PT413 or PT415 with a stable code as message.';
+
+revoke execute on function
+  private.ticket_is_sensitive(uuid),
+  private.is_gbv(text, uuid),
+  private.bucket_for(text, boolean),
+  private.caller_may_upload(text),
+  private.check_bucket_limits(text, text, bigint),
+  public.create_upload_slot(text, text, text, text, bigint, uuid, text)
+  from public;
+grant execute on function
+  private.ticket_is_sensitive(uuid),
+  private.is_gbv(text, uuid),
+  private.bucket_for(text, boolean),
+  private.caller_may_upload(text),
+  private.check_bucket_limits(text, text, bigint),
+  public.create_upload_slot(text, text, text, text, bigint, uuid, text)
+  to authenticated;
+-- functions that run as their caller look names up in it; it is still not exposed by the API
+grant usage on schema private to authenticated;

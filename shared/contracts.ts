@@ -1,0 +1,96 @@
+/**
+ * What the functions take and give, for the functions themselves and for dashboards. Sizes are bytes, times ISO 8601
+ * in UTC, durations seconds.
+ */
+import * as z from "zod";
+
+/** What a file is for; decides its bucket. */
+export const Purpose = z.enum(["evidence", "documents", "proof_of_residence", "gbv-evidence"]);
+export type Purpose = z.infer<typeof Purpose>;
+
+export const Bucket = z.enum(["evidence", "documents", "gbv-evidence"]);
+export type Bucket = z.infer<typeof Bucket>;
+
+/** Any Unicode name of 1 to 255 characters; a name, so no path separators and no control characters. */
+const Filename = z.string().min(1).max(255)
+  // deno-lint-ignore no-control-regex
+  .regex(/^[^/\\\u0000-\u001f\u007f]+$/, "must be a name without / \\ or control characters")
+  .refine(
+    (name) => name.isWellFormed() && name.trim() !== "" && name !== "." && name !== "..",
+    "is no file name",
+  );
+
+/** Up to 100 of them are signed in one call. */
+export const MAX_FILES = 100;
+/** Longest validity of a signed URL, and of one for GBV evidence. */
+export const MAX_EXPIRES_IN = 86_400;
+export const MAX_EXPIRES_IN_GBV = 900;
+
+export const UploadUrlRequest = z.strictObject({
+  purpose: Purpose,
+  filename: Filename,
+  /** As the file's `type`; no parameters. */
+  content_type: z.string().max(255).regex(
+    /^[a-z0-9.+-]+\/[a-z0-9.+-]+$/,
+    "must be a media type, like image/jpeg",
+  ),
+  file_size: z.int().positive(),
+  ticket_id: z.guid().optional(),
+  /** Hex digest of the file, taken in the browser; compared with ours later. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be 64 hex digits").optional(),
+});
+export type UploadUrlRequest = z.infer<typeof UploadUrlRequest>;
+
+/** Where to upload: `supabase.storage.from(bucket).uploadToSignedUrl(path, token, file)`. */
+export interface UploadUrlResponse {
+  bucket: Bucket;
+  path: string;
+  file_id: string;
+  token: string;
+  signed_url: string;
+  expires_at: string;
+  max_bytes: number;
+}
+
+const FileById = z.strictObject({ file_id: z.guid() });
+const FileByPath = z.strictObject({ bucket: Bucket, path: z.string().min(1).max(1024) });
+
+const signing = {
+  expires_in: z.int().min(1).max(MAX_EXPIRES_IN).optional(),
+  /** Makes the URL a download: under the stored name (true) or a name given. */
+  download: z.union([z.boolean(), Filename]).optional(),
+};
+
+/** A file of ours, by its id or by its place. */
+export const FileReference = z.union([FileById, FileByPath]);
+export type FileReference = z.infer<typeof FileReference>;
+
+export const SignedUrlRequest = z.union([
+  FileById.extend(signing),
+  FileByPath.extend(signing),
+  z.strictObject({ files: z.array(FileReference).min(1).max(MAX_FILES), ...signing }),
+]);
+export type SignedUrlRequest = z.infer<typeof SignedUrlRequest>;
+
+/** One file's URL, valid until `expires_at`. */
+export interface SignedUrl {
+  bucket: Bucket;
+  path: string;
+  file_id: string;
+  signed_url: string;
+  expires_at: string;
+}
+
+/** In a batch: why there is no URL for one file. Not found and not allowed look the same. */
+export interface SignedUrlRefusal {
+  error: { code: string; message: string };
+}
+
+/** One file asked for gives a SignedUrl; `files` gives them in the order asked. */
+export type SignedUrlResponse = SignedUrl | { files: (SignedUrl | SignedUrlRefusal)[] };
+
+/** Body of every answer that is not 2xx. */
+export interface ErrorResponse {
+  error: { code: string; message: string; details?: { path: string; message: string }[] };
+  request_id: string;
+}

@@ -1,0 +1,126 @@
+/** Moving a WhatsApp medium from Twilio to Storage, once, whatever dies on the way. */
+import { rpc } from "../platform/database.ts";
+import { type Environment, required, secretProject } from "../platform/environment.ts";
+import { StorageServiceError } from "../platform/errors.ts";
+import { describe, log } from "../platform/log.ts";
+import { StorageService } from "../storage/service.ts";
+import { digest, type Source, takeIn, type TakenIn } from "../storage/take-in.ts";
+import { type Credentials, credentialsFrom, deleteMedium, fetchMedium } from "../twilio/media.ts";
+import type { PendingMedium } from "./intake.ts";
+
+/** Twilio's limit for a WhatsApp medium. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
+/** What became of one transfer. */
+export interface Transferred extends TakenIn {
+  bucket: string;
+  path: string;
+  file_id: string;
+}
+
+/**
+ * Transfers one message's media, one after the other, and records for each that it is stored or why it is not; never
+ * throws. A record that cannot be written stays pending, for the worker. One line of log a medium.
+ */
+export async function transferMedia(
+  environment: Environment,
+  media: { record: PendingMedium; url: string }[],
+  context: { name: string; requestId: string },
+): Promise<void> {
+  for (const { record, url } of media) {
+    const started = performance.now();
+    const line = { function: context.name, request_id: context.requestId, file_id: record.file_id };
+    try {
+      const { file_size } = await transferMedium(environment, record, url);
+      log({
+        ...line,
+        code: "ok",
+        job: "transfer",
+        bytes: file_size,
+        ms: Math.round(performance.now() - started),
+      });
+    } catch (error) {
+      const { reason, final } = error instanceof StorageServiceError
+        ? error
+        : { reason: "internal", final: false };
+      const cause = describe((error as Error).cause ?? error);
+      log({
+        ...line,
+        code: reason,
+        job: "transfer",
+        final,
+        cause,
+        ms: Math.round(performance.now() - started),
+      });
+      await rpc(secretProject(environment), "fail_media_transfer", { file_id: record.file_id, reason, final })
+        .catch((error) =>
+          log({ ...line, code: "internal", job: "fail_media_transfer", cause: describe(error) })
+        );
+    }
+  }
+}
+
+/**
+ * Takes one medium in: download, check, hash, upload, record. With TWILIO_DELETE_MEDIA=true Twilio's copy is removed
+ * once the stored bytes have been read back and have the same hash. Throws StorageServiceError.
+ */
+export async function transferMedium(
+  environment: Environment,
+  record: PendingMedium,
+  url: string,
+): Promise<Transferred> {
+  const project = secretProject(environment);
+  const storage = new StorageService(project, required(environment, "SUPABASE_URL"));
+  const credentials = credentialsFrom(environment);
+
+  const taken = await takeIn(storage, await sourceOf(url, record, credentials), record, MAX_BYTES)
+    .catch((error) => {
+      if (error instanceof StorageServiceError && error.reason === "already_stored") {
+        return verifyStored(storage, record, url, credentials);
+      }
+      throw error;
+    });
+  const { file_id, bucket, path } = record;
+  await rpc(project, "complete_media_transfer", {
+    file_id,
+    sha256: taken.sha256,
+    file_size: taken.file_size,
+  });
+
+  if (environment.get("TWILIO_DELETE_MEDIA") === "true") {
+    const stored = await digest(await storage.read(record));
+    if (stored.sha256 !== taken.sha256) throw hashMismatch();
+    await deleteMedium(url, credentials);
+  }
+  return { file_id, bucket, path, ...taken };
+}
+
+async function sourceOf(url: string, record: PendingMedium, credentials: Credentials): Promise<Source> {
+  const response = await fetchMedium(url, credentials);
+  const length = response.headers.get("content-length");
+  return {
+    body: response.body!,
+    announcedBytes: length === null ? undefined : Number(length),
+    declaredType: record.content_type,
+  };
+}
+
+/**
+ * An earlier attempt stored the file and died before it was recorded: what lies there must be what Twilio has.
+ */
+async function verifyStored(
+  storage: StorageService,
+  record: PendingMedium,
+  url: string,
+  credentials: Credentials,
+): Promise<TakenIn> {
+  const response = await fetchMedium(url, credentials);
+  const offered = await digest(response.body!);
+  const stored = await digest(await storage.read(record));
+  if (stored.sha256 !== offered.sha256) throw hashMismatch();
+  return { content_type: record.content_type, ...stored };
+}
+
+function hashMismatch(): StorageServiceError {
+  return new StorageServiceError("internal", "The stored bytes are not those received.", "hash_mismatch");
+}

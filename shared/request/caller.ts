@@ -1,0 +1,99 @@
+/** Who calls, from the access token: verified here, since `verify_jwt` lets publishable and secret keys pass too. */
+import {
+  createLocalJWKSet,
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  jwtVerify,
+} from "jose";
+import {
+  authHeaders,
+  type Environment,
+  notConfigured,
+  publishableProject,
+  required,
+} from "../platform/environment.ts";
+import { ServiceError } from "../platform/errors.ts";
+
+/** A signed-in user. What he may do is decided by row-level security, with his own token. */
+export interface Caller {
+  token: string;
+  userId: string;
+}
+
+/** Finds the caller of a request. Throws `unauthorized` (no or a bad token), `forbidden` (no municipality). */
+export type IdentifyCaller = (request: Request) => Promise<Caller>;
+
+/** Seconds that the clocks of Auth and this worker may differ. */
+const CLOCK_TOLERANCE = 5;
+
+/** Reads the keys once per worker, at the first request. */
+export function makeIdentifyCaller(environment: Environment): IdentifyCaller {
+  let keys: ReturnType<typeof createLocalJWKSet> | undefined;
+
+  return async (request) => {
+    const project = publishableProject(environment);
+    keys ??= readKeys(required(environment, "SUPABASE_JWKS"));
+    const token = /^Bearer\s+(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+    if (!token) throw unauthorized();
+
+    const issuers = [project.url, required(environment, "PUBLIC_SUPABASE_URL").replace(/\/+$/, "")]
+      .map((url) => `${url}/auth/v1`);
+    let claims: JWTPayload;
+    try {
+      const { alg } = decodeProtectedHeader(token);
+      claims = alg === "HS256"
+        ? await askAuthServer(project.url, authHeaders(project, token), token)
+        : (await jwtVerify(token, keys, {
+          algorithms: ["ES256", "RS256", "EdDSA"],
+          clockTolerance: CLOCK_TOLERANCE,
+        }))
+          .payload;
+    } catch (error) {
+      if (error instanceof ServiceError) throw error;
+      throw unauthorized(error instanceof errors.JOSEError ? error.code : undefined);
+    }
+    const expired = typeof claims.exp !== "number" || claims.exp < Date.now() / 1000 - CLOCK_TOLERANCE;
+    const audience = [claims.aud].flat().includes("authenticated");
+    // a token with the role service_role or anon is a key, not a user
+    if (
+      expired || !audience || claims.role !== "authenticated" || !issuers.includes(claims.iss ?? "") ||
+      !claims.sub
+    ) {
+      throw unauthorized("claims");
+    }
+    const metadata = claims.app_metadata as { tenant_id?: unknown } | undefined;
+    if (typeof metadata?.tenant_id !== "string") {
+      throw new ServiceError("forbidden", "Your account belongs to no municipality.");
+    }
+    return { token, userId: claims.sub };
+  };
+}
+
+function readKeys(jwks: string): ReturnType<typeof createLocalJWKSet> {
+  try {
+    return createLocalJWKSet(JSON.parse(jwks));
+  } catch (cause) {
+    throw notConfigured("SUPABASE_JWKS", cause);
+  }
+}
+
+/** A project with a legacy shared secret (HS256) does not give it to functions: its Auth server knows. */
+async function askAuthServer(
+  url: string,
+  headers: Record<string, string>,
+  token: string,
+): Promise<JWTPayload> {
+  const response = await fetch(`${url}/auth/v1/user`, { headers, signal: AbortSignal.timeout(5_000) });
+  await response.body?.cancel();
+  if (response.ok) return decodeJwt(token);
+  if (response.status >= 500) {
+    throw new ServiceError("internal", "Something went wrong.", { log: "auth server" });
+  }
+  throw unauthorized("auth server");
+}
+
+function unauthorized(log?: string): ServiceError {
+  return new ServiceError("unauthorized", "Sign in: a valid access token of a user is needed.", { log });
+}

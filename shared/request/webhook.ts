@@ -1,0 +1,58 @@
+/** Twilio's caller check: the signature before anything is looked up, then the account. */
+import { timingSafeEqual } from "deno-std/crypto/timing_safe_equal.js";
+import { type Environment, notConfigured, required, secretProject } from "../platform/environment.ts";
+import { ServiceError } from "../platform/errors.ts";
+import { credentialsFrom } from "../twilio/media.ts";
+import { isSignedByTwilio } from "../twilio/signature.ts";
+import { readText } from "./body.ts";
+
+/** What the transfer needs later is asked for at once: a webhook that is answered must be able to finish. */
+const NEEDED = ["ENCRYPTION_KEY_CURRENT", "SENDER_HASH_KEY"];
+
+/**
+ * The webhook's parameters, and the ticket its URL names. Throws `not_configured`, `payload_too_large`,
+ * `unsupported_media_type`, `invalid_signature`, `forbidden` (another account), `invalid_request`.
+ */
+export async function readWebhook(
+  request: Request,
+  environment: Environment,
+): Promise<{ params: URLSearchParams; ticketId: string | null }> {
+  const accountSid = required(environment, "TWILIO_ACCOUNT_SID");
+  const authToken = required(environment, "TWILIO_AUTH_TOKEN");
+  const publicUrl = required(environment, "TWILIO_WEBHOOK_URL");
+  NEEDED.forEach((name) => required(environment, name));
+  if (!URL.canParse(publicUrl)) throw notConfigured("TWILIO_WEBHOOK_URL");
+  credentialsFrom(environment);
+  secretProject(environment);
+
+  if (!request.headers.get("content-type")?.startsWith("application/x-www-form-urlencoded")) {
+    await request.body?.cancel();
+    throw new ServiceError("unsupported_media_type", "Twilio's webhook is form-encoded.");
+  }
+  const params = new URLSearchParams(await readText(request));
+  const query = queryOf(request.url);
+  const url = query && !publicUrl.includes("?") ? publicUrl + query : publicUrl;
+  if (!await isSignedByTwilio(authToken, request.headers.get("x-twilio-signature"), url, params)) {
+    throw new ServiceError("invalid_signature", "The signature is not Twilio's.");
+  }
+  if (!sameText(params.get("AccountSid") ?? "", accountSid)) {
+    throw new ServiceError("forbidden", "The message is for another account.");
+  }
+  // from the signed URL, not from the request's
+  const ticketId = new URLSearchParams(queryOf(url)).get("ticket_id");
+  if (ticketId !== null && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(ticketId)) {
+    throw new ServiceError("invalid_request", "ticket_id is not a uuid.");
+  }
+  return { params, ticketId };
+}
+
+/** Byte for byte as it came: the URL class would change some signs. */
+function queryOf(url: string): string {
+  const start = url.indexOf("?");
+  return start < 0 ? "" : url.slice(start);
+}
+
+function sameText(a: string, b: string): boolean {
+  const [left, right] = [a, b].map((text) => new TextEncoder().encode(text));
+  return left!.length === right!.length && timingSafeEqual(left!, right!);
+}

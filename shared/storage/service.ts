@@ -1,0 +1,139 @@
+/** Supabase Storage as this project uses it: private buckets, files that never change. */
+import { StorageClient, type StorageError } from "@supabase/storage-js";
+import { decodeJwt } from "jose";
+import type { Bucket } from "../contracts.ts";
+import { authHeaders, type Project } from "../platform/environment.ts";
+import { StorageServiceError } from "../platform/errors.ts";
+
+/** A file's place. */
+export interface StoredFile {
+  bucket: Bucket;
+  path: string;
+}
+
+/** Where and how to upload one file, once. */
+export interface UploadTicket {
+  token: string;
+  signedUrl: string;
+  expiresAt: Date;
+}
+
+/**
+ * Storage as one caller sees it: a user with their own token, whom row-level security holds to what they may, or the
+ * service. URLs are given on `publicUrl`, since under Docker the functions reach Storage by an inner name.
+ */
+export class StorageService {
+  private readonly client: StorageClient;
+  private readonly base: string;
+
+  constructor(project: Project, private readonly publicUrl: string, token?: string) {
+    this.base = `${project.url}/storage/v1`;
+    this.client = new StorageClient(this.base, authHeaders(project, token));
+  }
+
+  /** Lets whoever holds the result upload this one file; it never replaces one. Throws `forbidden` and others. */
+  async createUploadTicket({ bucket, path }: StoredFile): Promise<UploadTicket> {
+    const { data, error } = await this.client.from(bucket).createSignedUploadUrl(path).catch(unreachable);
+    if (error) throw translate(error);
+    const expiry = decodeJwt(data.token).exp;
+    if (expiry === undefined) {
+      throw new StorageServiceError("storage_unavailable", UNAVAILABLE, "storage_unavailable");
+    }
+    return {
+      token: data.token,
+      signedUrl: this.onPublicUrl(data.signedUrl),
+      expiresAt: new Date(expiry * 1000),
+    };
+  }
+
+  /**
+   * Uploads bytes, never replacing a file (`already_stored`). A stream that errors before its end stores nothing.
+   */
+  async upload(
+    { bucket, path }: StoredFile,
+    body: Uint8Array | ReadableStream,
+    contentType: string,
+  ): Promise<void> {
+    const { error } = await this.client.from(bucket)
+      .upload(path, body as Uint8Array<ArrayBuffer> | ReadableStream, { contentType, upsert: false })
+      .catch(unreachable);
+    if (error) throw translate(error);
+  }
+
+  /** The file's bytes as a stream. */
+  async read({ bucket, path }: StoredFile): Promise<ReadableStream<Uint8Array>> {
+    const { data, error } = await this.client.from(bucket).download(path).asStream();
+    if (error) throw translate(error);
+    return data;
+  }
+
+  /**
+   * Signed URLs of files of one bucket, for so many seconds, in the order given; null for a file that is not there or
+   * may not be read. `download` makes them downloads: true under the stored name, or a name.
+   */
+  async sign(
+    bucket: Bucket,
+    paths: string[],
+    expiresIn: number,
+    download: boolean | string = false,
+  ): Promise<({ signedUrl: string; expiresAt: Date } | null)[]> {
+    const expiresAt = new Date(Date.now() + expiresIn * 1000);
+    const { data, error } = await this.client.from(bucket).createSignedUrls(paths, expiresIn).catch(
+      unreachable,
+    );
+    if (error) throw translate(error);
+    // not by the client's own option: for many files it encodes a name twice
+    const suffix = download === false
+      ? ""
+      : `&download=${download === true ? "" : encodeURIComponent(download)}`;
+    return data.map(({ signedUrl, error }) =>
+      error || !signedUrl ? null : { signedUrl: this.onPublicUrl(signedUrl) + suffix, expiresAt }
+    );
+  }
+
+  private onPublicUrl(url: string): string {
+    if (!url.startsWith(this.base)) return url;
+    return `${this.publicUrl.replace(/\/+$/, "")}/storage/v1${url.slice(this.base.length)}`;
+  }
+}
+
+const UNAVAILABLE = "Storage did not answer. Try again.";
+
+function unreachable(cause: unknown): never {
+  throw new StorageServiceError("storage_unavailable", UNAVAILABLE, "storage_unavailable", { cause });
+}
+
+/** Storage answers most refusals with HTTP 400 and says the true status in the body. */
+function translate(error: StorageError): StorageServiceError {
+  const status = String((error as { statusCode?: unknown }).statusCode ?? "");
+  const options = { log: `storage ${status || "unreachable"}` };
+  switch (status) {
+    case "403":
+      return new StorageServiceError("forbidden", "You may not do this.", "storage_refused", options);
+    case "404":
+      return new StorageServiceError("not_found", "Not found.", "storage_refused", options);
+    case "409":
+      return new StorageServiceError(
+        "invalid_request",
+        "This file is stored already.",
+        "already_stored",
+        options,
+      );
+    case "413":
+      return new StorageServiceError(
+        "payload_too_large",
+        "The file is too large.",
+        "payload_too_large",
+        options,
+      );
+    case "415":
+      return new StorageServiceError(
+        "unsupported_media_type",
+        "Files of this type are not accepted.",
+        "unsupported_media_type",
+        options,
+      );
+    default:
+      return new StorageServiceError("storage_unavailable", UNAVAILABLE, "storage_unavailable", options);
+  }
+}

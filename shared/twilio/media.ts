@@ -1,0 +1,113 @@
+/** Downloading a medium: credentials go to api.twilio.com alone, redirects are followed by hand to Twilio's hosts. */
+import { encodeBase64 } from "deno-std/encoding/base64.js";
+import { retry, RetryError } from "deno-std/async/retry.js";
+import { type Environment, required } from "../platform/environment.ts";
+import { StorageServiceError } from "../platform/errors.ts";
+
+const API_HOST = "api.twilio.com";
+const CDN_HOST = /^([a-z0-9-]+\.)+twiliocdn\.com$/;
+const MEDIA_PATH = /^\/2010-04-01\/Accounts\/[A-Za-z0-9]+\/Messages\/[A-Za-z0-9]+\/Media\/[A-Za-z0-9]+$/;
+const MAX_REDIRECTS = 5;
+/** Milliseconds to wait for an answer's head; its body takes as long as it takes. */
+const TIMEOUT_MS = 30_000;
+/** Just after the webhook a medium may answer 404 for a second or two: five tries over some 4 s. */
+const NOT_FOUND_YET = { maxAttempts: 5, minTimeout: 250, maxTimeout: 2_000, jitter: 0.2 };
+
+/** Basic authentication at Twilio's API: an API key where there is one, else the account. */
+export interface Credentials {
+  user: string;
+  password: string;
+}
+
+export function credentialsFrom(environment: Environment): Credentials {
+  const user = environment.get("TWILIO_API_KEY_SID");
+  return user ? { user, password: required(environment, "TWILIO_API_KEY_SECRET") } : {
+    user: required(environment, "TWILIO_ACCOUNT_SID"),
+    password: required(environment, "TWILIO_AUTH_TOKEN"),
+  };
+}
+
+/** Whether the URL is that of a medium on Twilio's API, and nothing else. */
+export function isMediaUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url?.origin === `https://${API_HOST}` && MEDIA_PATH.test(url.pathname) && !url.search &&
+    !url.username;
+}
+
+/**
+ * The medium's answer with its body unread. Throws StorageServiceError: `media_not_found` (404 to the end),
+ * `media_refused` (credentials, another host, too many redirects), `media_unavailable` (Twilio's failure or ours to
+ * reach it).
+ */
+export async function fetchMedium(url: string, credentials: Credentials): Promise<Response> {
+  try {
+    return await retry(() => follow(url, credentials), {
+      ...NOT_FOUND_YET,
+      isRetriable: (error: unknown) =>
+        error instanceof StorageServiceError && error.reason === "media_not_found",
+    });
+  } catch (error) {
+    throw error instanceof RetryError ? error.cause : error;
+  }
+}
+
+/** Removes Twilio's copy. Throws StorageServiceError where it could not. */
+export async function deleteMedium(url: string, credentials: Credentials): Promise<void> {
+  const response = await request(new URL(`${url}.json`), credentials, "DELETE");
+  await response.body?.cancel();
+  if (!response.ok && response.status !== 404) throw failure(response.status);
+}
+
+async function follow(mediaUrl: string, credentials: Credentials): Promise<Response> {
+  let url = new URL(mediaUrl);
+  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+    const response = await request(url, credentials, "GET");
+    if (response.status === 200 && response.body) return response;
+    await response.body?.cancel();
+    const location = response.headers.get("location");
+    if (response.status < 300 || response.status > 399 || !location) throw failure(response.status);
+    url = new URL(location, url);
+  }
+  throw refused("too many redirects");
+}
+
+async function request(url: URL, credentials: Credentials, method: string): Promise<Response> {
+  const isApi = url.host === API_HOST;
+  if (url.protocol !== "https:" || !(isApi || CDN_HOST.test(url.host))) throw refused("host not allowed");
+  // a compressed body would not have the length it announces
+  const headers: Record<string, string> = { "accept-encoding": "identity" };
+  if (isApi) headers.authorization = `Basic ${encodeBase64(`${credentials.user}:${credentials.password}`)}`;
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(), TIMEOUT_MS);
+  try {
+    return await fetch(url, { method, headers, redirect: "manual", signal: timeout.signal });
+  } catch (cause) {
+    throw new StorageServiceError("storage_unavailable", "Twilio did not answer.", "media_unavailable", {
+      cause,
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function failure(status: number): StorageServiceError {
+  const log = `twilio ${status}`;
+  if (status === 404) {
+    return new StorageServiceError("not_found", "Twilio does not have this medium.", "media_not_found", {
+      log,
+    });
+  }
+  if (status === 401 || status === 403) return refused(log);
+  return new StorageServiceError(
+    "storage_unavailable",
+    "Twilio did not give the medium.",
+    "media_unavailable",
+    { log },
+  );
+}
+
+function refused(log: string): StorageServiceError {
+  return new StorageServiceError("storage_unavailable", "Twilio did not give the medium.", "media_refused", {
+    log,
+  });
+}
