@@ -19,7 +19,7 @@ export function asCaller<T>(
     ...settings,
   };
   return sql.begin(async (tx) => {
-    await tx`select set_config(key, value, true) from json_each_text(${JSON.stringify(all)}::json)`;
+    await tx`select set_config(key, value, true) from json_each_text(${JSON.stringify(all)}::text::json)`;
     return await work(tx);
   }) as Promise<T>;
 }
