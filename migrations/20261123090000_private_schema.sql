@@ -3,6 +3,8 @@
 
 create schema if not exists private;
 revoke all on schema private from public;
+-- Functions look each other up by name as their caller, anon's in a restrictive policy too.
+grant usage on schema private to anon, authenticated, service_role;
 comment on schema private is 'Helpers of the citizen evidence bundle; not exposed by the API.';
 
 create function private.safe_uuid(value text)

@@ -31,14 +31,28 @@ export class Checks {
     console.log(`${name}: ${this.passed} checks passed, ${this.failures.length} failed`);
     return this.failures.length ? 1 : 0;
   }
-}
 
-/** Columns of text; headings of two words (municipality, role) stand in two lines. */
-export function table(headings: string[], rows: string[][]): string {
-  const heads = [0, 1].map((line) => headings.map((heading) => heading.split(" ")[line] ?? ""));
-  const all = [...heads, ...rows];
-  const widths = headings.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
-  return "\n" +
-    all.map((row) => "  " + row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd())
-      .join("\n");
+  /** Rows of text under headings. */
+  table(headings: string[], rows: string[][]): void {
+    const widths = headings.map((_, column) =>
+      Math.max(...[headings, ...rows].map((row) => row[column]!.length))
+    );
+    console.log("");
+    for (const row of [headings, ...rows]) {
+      console.log("  " + row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd());
+    }
+    console.log("");
+  }
+
+  /** Runs the story; if it breaks off, that is a failure, and says where. */
+  async run(story: () => Promise<void>): Promise<void> {
+    try {
+      await story();
+    } catch (error) {
+      this.check(
+        `the demo broke off: ${error instanceof Error ? error.message : JSON.stringify(error)}`,
+        false,
+      );
+    }
+  }
 }

@@ -49,7 +49,7 @@ export async function recordMessage(
   return await rpc<RecordedMessage>(project, "record_inbound_message", {
     ...route,
     message_sid: message.sid,
-    encrypted_payload: await sealer.encrypt(JSON.stringify(Object.fromEntries(params))),
+    encrypted_payload: await sealer.encrypt(JSON.stringify(asObject(params))),
     description: sensitive ? null : message.body || null,
     encrypted_description: message.body ? await sealer.encrypt(message.body) : null,
     media: message.media.map(({ contentType }, index) => ({
@@ -57,6 +57,14 @@ export async function recordMessage(
       content_type: normalType(contentType),
     })),
   });
+}
+
+/** Every parameter; one that came more than once as an array. */
+function asObject(params: URLSearchParams): Record<string, string | string[]> {
+  return Object.fromEntries([...new Set(params.keys())].map((name) => {
+    const values = params.getAll(name);
+    return [name, values.length > 1 ? values : values[0]!];
+  }));
 }
 
 async function fernetFrom(environment: Environment): Promise<Fernet> {

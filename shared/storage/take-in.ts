@@ -50,6 +50,13 @@ export async function takeIn(
       throw wrongType("Files of this type are not accepted.", "unsupported_media_type");
     }
     await storage.upload(target, ended ? head : stream(head, meter), contentType);
+    if (!meter.ended) {
+      throw new StorageServiceError(
+        "storage_unavailable",
+        "Storage took only a part of the file.",
+        "storage_unavailable",
+      );
+    }
     return { content_type: contentType, ...meter.result() };
   } catch (error) {
     // a body that breaks makes Storage's client fail: the reason is the body's
@@ -71,6 +78,8 @@ export async function digest(
 /** Reads a source, counting and hashing; fails once it is too long, and at its end if it is not as announced. */
 class Meter {
   failure?: StorageServiceError;
+  /** Whether the source was read to its end: only then is `result` that of the whole. */
+  ended = false;
   private readonly reader: ReadableStreamDefaultReader<Uint8Array>;
   private readonly hash = createHash("sha256");
   private bytes = 0;
@@ -91,6 +100,7 @@ class Meter {
     }
     if (next.done) {
       if (this.bytes === 0 || this.bytes !== (announced ?? this.bytes)) throw this.fail("length_mismatch");
+      this.ended = true;
       return undefined;
     }
     this.bytes += next.value.byteLength;

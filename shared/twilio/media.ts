@@ -30,8 +30,7 @@ export function credentialsFrom(environment: Environment): Credentials {
 /** Whether the URL is that of a medium on Twilio's API, and nothing else. */
 export function isMediaUrl(text: string): boolean {
   const url = URL.parse(text);
-  return url?.origin === `https://${API_HOST}` && MEDIA_PATH.test(url.pathname) && !url.search &&
-    !url.username;
+  return url?.href === `https://${API_HOST}${url?.pathname}` && MEDIA_PATH.test(url.pathname);
 }
 
 /**
@@ -66,7 +65,9 @@ async function follow(mediaUrl: string, credentials: Credentials): Promise<Respo
     await response.body?.cancel();
     const location = response.headers.get("location");
     if (response.status < 300 || response.status > 399 || !location) throw failure(response.status);
-    url = new URL(location, url);
+    const next = URL.parse(location, url);
+    if (!next) throw refused("redirect to no URL");
+    url = next;
   }
   throw refused("too many redirects");
 }

@@ -3,7 +3,7 @@
  * policies and triggers of their own, that also run against a real project given by the same variables.
  */
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "deno-std/assert/mod.js";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { SignJWT } from "jose";
 import postgres from "postgres";
 

@@ -1,0 +1,93 @@
+// A municipality that has its own `tickets` table adopts the bundle without losing it.
+import { startSupabase } from "../../local/supabase.ts";
+import { assert, assertEquals } from "../support/assert.ts";
+
+const root = new URL("../..", import.meta.url).pathname;
+
+async function push(databaseUrl: string): Promise<{ success: boolean; output: string }> {
+  const { success, stdout, stderr } = await new Deno.Command(`${root}/node_modules/.bin/supabase`, {
+    args: ["db", "push", `--remote=${databaseUrl}`, "--yes"],
+    cwd: root,
+    env: { SUPABASE_TELEMETRY_DISABLED: "1" },
+  }).output();
+  return { success, output: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+}
+
+async function withEmptyProject(
+  run: (sql: ReturnType<Awaited<ReturnType<typeof startSupabase>>["connect"]>, url: string) => Promise<void>,
+) {
+  const stack = await startSupabase({ functions: false, migrations: false, seed: false });
+  try {
+    await run(stack.connect("postgres"), stack.env.SUPABASE_DB_URL!);
+  } finally {
+    await stack.stop();
+  }
+}
+
+const quiet = { sanitizeResources: false, sanitizeOps: false };
+
+Deno.test({
+  name: "an existing tickets table keeps its rows, columns, defaults, triggers and policies",
+  ...quiet,
+}, async () => {
+  await withEmptyProject(async (sql, url) => {
+    await sql.unsafe(`
+      create table public.tickets (
+        id uuid primary key default gen_random_uuid(),
+        title text not null,
+        status text not null default 'new' check (status in ('new', 'done')),
+        created_at timestamptz not null default now()
+      );
+      alter table public.tickets enable row level security;
+      create policy "everybody reads everything" on public.tickets for select to anon, authenticated using (true);
+      grant select on public.tickets to anon, authenticated;
+      create function public.shout() returns trigger language plpgsql as 'begin new.title := upper(new.title); return new; end';
+      create trigger shout before insert on public.tickets for each row execute function public.shout();
+      insert into public.tickets (title) select 'ticket ' || n from generate_series(1, 1000) n;
+    `);
+    const pushed = await push(url);
+    assert(pushed.success, pushed.output);
+
+    const [before] =
+      await sql`select count(*)::int, count(*) filter (where title like 'TICKET %')::int as shouted,
+      count(*) filter (where status = 'new')::int as new, count(*) filter (where is_sensitive)::int as hidden from public.tickets`;
+    assertEquals({ ...before }, { count: 1000, shouted: 1000, new: 1000, hidden: 0 });
+    const [added] =
+      await sql`insert into public.tickets (title) values ('later') returning title, status, tracking_number, is_sensitive`;
+    assertEquals([added!.title, added!.status, added!.is_sensitive], ["LATER", "new", false]);
+    assert(/^TKT-/.test(added!.tracking_number));
+
+    // the municipality's own wide policy cannot show a sensitive ticket
+    await sql`update public.tickets set is_sensitive = true where id = (select id from public.tickets limit 1)`;
+    await sql.begin(async (tx) => {
+      await tx`set local role anon`;
+      const [seen] = await tx`select count(*)::int from public.tickets`;
+      assertEquals(seen!.count, 1000);
+    });
+  });
+});
+
+Deno.test({
+  name: "a tickets table that cannot be adopted is refused with the reason, and nothing is changed",
+  ...quiet,
+}, async () => {
+  await withEmptyProject(async (sql, url) => {
+    await sql.unsafe(`create table public.tickets (id bigint primary key, created_at text)`);
+    const pushed = await push(url);
+    assert(!pushed.success);
+    assert(pushed.output.includes("id is bigint, needs uuid"), pushed.output);
+    const columns =
+      await sql`select column_name from information_schema.columns where table_name = 'tickets' order by 1`;
+    assertEquals(columns.map((row) => row.column_name), ["created_at", "id"]);
+  });
+});
+
+Deno.test({ name: "on an empty project a ticket needs its municipality", ...quiet }, async () => {
+  await withEmptyProject(async (sql, url) => {
+    assert((await push(url)).success);
+    let code = "";
+    await sql`insert into public.tickets (category) values ('water')`.catch((error) => code = error.code);
+    assertEquals(code, "23502");
+    assert((await push(url)).output.includes("up to date"), "a second push has nothing to do");
+  });
+});

@@ -1,0 +1,204 @@
+// Records of evidence: written by our functions alone, changed by nobody, true to what happened.
+import { assert, assertEquals } from "../support/assert.ts";
+import { serviceFile } from "../support/files.ts";
+import { anonymous, connect, makeTicket, MUNICIPALITIES, ok, person, service } from "../support/stack.ts";
+
+const TABLES = {
+  evidence_access_log: "id",
+  inbound_messages: "message_sid",
+  media_attachments: "file_id",
+} as const;
+
+for (const [table, key] of Object.entries(TABLES)) {
+  Deno.test(`no API role changes, deletes or forges a row of ${table}, the service neither`, async () => {
+    for (
+      const client of [
+        service,
+        (await person("admin")).supabase,
+        (await person("saps_liaison")).supabase,
+        anonymous,
+      ]
+    ) {
+      const attempts = [
+        await client.from(table).update({ tenant_id: MUNICIPALITIES.polokwane.id }).not(key, "is", null),
+        await client.from(table).delete().not(key, "is", null),
+        await client.from(table).insert({ tenant_id: MUNICIPALITIES.mbombela.id }),
+      ];
+      for (const { error } of attempts) assertEquals(error?.code, "42501", error?.message);
+    }
+  });
+}
+
+Deno.test("a user announces a file as pending only, as himself, in his own municipality", async () => {
+  const citizen = await person("citizen");
+  const fileId = crypto.randomUUID();
+  const row = {
+    file_id: fileId,
+    tenant_id: citizen.tenant,
+    bucket: "evidence",
+    path: `${citizen.tenant}/${fileId}/photo.jpg`,
+    filename: "photo.jpg",
+    content_type: "image/jpeg",
+    file_size: 10,
+    purpose: "evidence",
+    created_by: citizen.userId,
+  };
+  const announce = (fields: Record<string, unknown>) =>
+    citizen.supabase.from("media_attachments").insert({ ...row, ...fields });
+  const forged = [
+    { status: "stored" },
+    { sha256: "0".repeat(64) },
+    { source: "whatsapp" },
+    { created_by: (await person("admin")).userId },
+    { tenant_id: MUNICIPALITIES.polokwane.id, path: `${MUNICIPALITIES.polokwane.id}/${fileId}/photo.jpg` },
+    { bucket: "gbv-evidence", purpose: "gbv-evidence" },
+    { ticket_id: (await makeTicket("mbombela")).id }, // a ticket of his municipality, but not his
+    { ticket_id: (await makeTicket("mbombela", { is_sensitive: true, reporter_id: citizen.userId })).id },
+  ];
+  for (const fields of forged) {
+    assertEquals((await announce(fields)).error?.code, "42501", JSON.stringify(fields));
+  }
+  assertEquals((await announce({ path: "elsewhere/photo.jpg" })).error?.code, "23514");
+  assertEquals((await announce({})).error, null);
+});
+
+Deno.test("one municipality's file cannot hang on another's ticket, not even by the database's owner", async () => {
+  const sql = connect();
+  try {
+    const ticket = await makeTicket("polokwane");
+    const file = await serviceFile("evidence", "mbombela");
+    let code = "";
+    await sql`update public.media_attachments set ticket_id = ${ticket.id} where file_id = ${file.fileId}`
+      .catch((error) => code = error.code);
+    assertEquals(code, "23503");
+  } finally {
+    await sql.end();
+  }
+});
+
+Deno.test("a WhatsApp medium is not stored without its hash", async () => {
+  const sql = connect();
+  try {
+    const [row] = await sql`
+      select pg_get_constraintdef(oid) as definition from pg_constraint where conname = 'media_attachments_stored_check'`;
+    assert(row!.definition.includes("sha256 IS NOT NULL"));
+    const recorded = await ok(service.rpc("record_inbound_message", {
+      message_sid: `MM${crypto.randomUUID().replaceAll("-", "")}`,
+      channel_number: MUNICIPALITIES.mbombela.number,
+      sender_ref: crypto.randomUUID(),
+      encrypted_payload: "gAAAAA",
+      media: [{ filename: "whatsapp-1.jpg", content_type: "image/jpeg" }],
+    }));
+    const [medium] = (recorded as { media: { file_id: string; bucket: string; path: string }[] }).media;
+    let code = "";
+    await sql`update public.media_attachments set status = 'stored', stored_at = now(), file_size = 1
+      where file_id = ${medium!.file_id}`.catch((error) => code = error.code);
+    assertEquals(code, "23514");
+
+    // nor can it be completed while nothing, or less than all of it, lies in Storage
+    const complete = (size: number) =>
+      service.rpc("complete_media_transfer", {
+        file_id: medium!.file_id,
+        sha256: "a".repeat(64),
+        file_size: size,
+      });
+    assert((await complete(3)).error);
+    await ok(
+      service.storage.from(medium!.bucket).upload(
+        medium!.path,
+        new Blob([new Uint8Array([0xff, 0xd8, 0xff])], { type: "image/jpeg" }),
+      ),
+    );
+    assert((await complete(4)).error);
+    const pending = await ok(
+      service.from("media_attachments").select("status").eq("file_id", medium!.file_id).single(),
+    );
+    assertEquals(pending.status, "pending");
+    assertEquals((await complete(3)).error, null);
+    assertEquals((await complete(3)).error, null, "again is no error");
+    assert(
+      (await service.rpc("complete_media_transfer", {
+        file_id: medium!.file_id,
+        sha256: "b".repeat(64),
+        file_size: 3,
+      })).error,
+    );
+  } finally {
+    await sql.end();
+  }
+});
+
+Deno.test("an object that lands without a record gets one, with what Storage knows", async () => {
+  const file = await serviceFile("documents", "polokwane");
+  const row = await ok(service.from("media_attachments").select("*").eq("file_id", file.fileId).single());
+  assertEquals(
+    [
+      row.tenant_id,
+      row.bucket,
+      row.path,
+      row.filename,
+      row.content_type,
+      row.file_size,
+      row.status,
+      row.source,
+    ],
+    [MUNICIPALITIES.polokwane.id, "documents", file.path, "photo.jpg", "image/jpeg", 2000, "stored", "web"],
+  );
+  assert(row.stored_at !== null && row.created_by === null && row.ticket_id === null);
+});
+
+Deno.test("an object below the folder of no municipality does not land", async () => {
+  const path = `${crypto.randomUUID()}/${crypto.randomUUID()}/photo.jpg`;
+  const { error } = await service.storage.from("evidence").upload(
+    path,
+    new Blob(["x"], { type: "image/jpeg" }),
+  );
+  assertEquals(String((error as { statusCode?: unknown } | null)?.statusCode), "403");
+});
+
+Deno.test("the record of a GBV read names the caller of the token, whatever is asked", async () => {
+  const admin = await person("admin");
+  const file = await serviceFile("gbv-evidence", "mbombela");
+  await ok(
+    admin.supabase.rpc("open_evidence", {
+      files: [{ file_id: file.fileId }],
+      request_id: "r-1",
+      expires_in: 60,
+    }),
+  );
+  const rows = await ok(admin.supabase.from("evidence_access_log").select("*").eq("file_id", file.fileId));
+  assertEquals(
+    rows.map((row) => [row.tenant_id, row.user_id, row.user_role, row.expires_in, row.request_id]),
+    [[admin.tenant, admin.userId, "admin", 60, "r-1"]],
+  );
+  for (const role of ["manager", "field_worker", "citizen"] as const) {
+    assertEquals(await ok((await person(role)).supabase.from("evidence_access_log").select("id")), []);
+  }
+  const stranger = await person("admin", "polokwane");
+  assertEquals(
+    await ok(stranger.supabase.from("evidence_access_log").select("id").eq("file_id", file.fileId)),
+    [],
+  );
+});
+
+Deno.test("nobody signed in calls what only the service may, nobody else what users may", async () => {
+  const admin = await person("admin");
+  const forService = {
+    route_inbound_message: { channel_number: MUNICIPALITIES.mbombela.number, sender_ref: "x".repeat(20) },
+    complete_media_transfer: { file_id: crypto.randomUUID(), sha256: "a".repeat(64), file_size: 1 },
+    fail_media_transfer: { file_id: crypto.randomUUID(), reason: "internal", final: true },
+    record_inbound_message: {
+      message_sid: `MM${"0".repeat(32)}`,
+      channel_number: MUNICIPALITIES.mbombela.number,
+      sender_ref: "x".repeat(20),
+      encrypted_payload: "gAAAAA",
+      media: [],
+    },
+  };
+  for (const [name, args] of Object.entries(forService)) {
+    for (const client of [admin.supabase, anonymous]) {
+      assertEquals((await client.rpc(name, args)).error?.code, "42501", name);
+    }
+  }
+  assertEquals((await anonymous.rpc("open_evidence", { files: [], request_id: "x" })).error?.code, "42501");
+});

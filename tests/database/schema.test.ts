@@ -1,0 +1,201 @@
+// Rules that hold over the whole schema: a table or function added later breaks them loudly.
+import { bucketFor, BUCKETS as BUCKET_LIMITS } from "../../shared/storage/buckets.ts";
+import { Purpose } from "../../shared/contracts.ts";
+import { assertEquals } from "../support/assert.ts";
+import { connect } from "../support/stack.ts";
+
+/** SECURITY DEFINER functions, each with its reason beside it in its migration. */
+const DEFINERS = [
+  "private.check_bucket_limits",
+  "private.guard_stored_object",
+  "private.new_tracking_number",
+  "private.record_evidence_access",
+  "private.record_stored_object",
+  "private.ticket_is_sensitive",
+  "public.complete_media_transfer",
+  "public.fail_media_transfer",
+  "public.record_inbound_message",
+  "public.route_inbound_message",
+];
+
+/** What the API's roles may do with tables. Nothing else is granted to anybody. */
+const GRANTS = [
+  "authenticated evidence_access_log SELECT",
+  "authenticated media_attachments SELECT",
+  "authenticated municipalities SELECT",
+  "authenticated tickets INSERT",
+  "authenticated tickets SELECT",
+  "authenticated tickets UPDATE",
+  "authenticated whatsapp_numbers SELECT",
+  "service_role evidence_access_log SELECT",
+  "service_role inbound_messages SELECT",
+  "service_role media_attachments SELECT",
+  "service_role municipalities INSERT",
+  "service_role municipalities SELECT",
+  "service_role municipalities UPDATE",
+  "service_role tickets DELETE",
+  "service_role tickets INSERT",
+  "service_role tickets SELECT",
+  "service_role tickets UPDATE",
+  "service_role whatsapp_numbers DELETE",
+  "service_role whatsapp_numbers INSERT",
+  "service_role whatsapp_numbers SELECT",
+  "service_role whatsapp_numbers UPDATE",
+];
+
+/** Functions of the API's schema, and which of its roles may call each. */
+const CALLABLE = {
+  complete_media_transfer: ["service_role"],
+  create_upload_slot: ["authenticated"],
+  fail_media_transfer: ["service_role"],
+  open_evidence: ["authenticated"],
+  record_inbound_message: ["service_role"],
+  route_inbound_message: ["service_role"],
+};
+
+const sql = connect();
+
+/** An expression without its `( SELECT … )`s, brackets balanced. */
+function withoutSubselects(expression: string): string {
+  const start = expression.indexOf("( SELECT ");
+  if (start < 0) return expression;
+  let end = start;
+  for (let depth = 0; end < expression.length; end++) {
+    if (expression[end] === "(") depth++;
+    if (expression[end] === ")" && --depth === 0) break;
+  }
+  return withoutSubselects(expression.slice(0, start) + expression.slice(end + 1));
+}
+const test = (name: string, run: () => Promise<void>) =>
+  Deno.test({ name, fn: run, sanitizeResources: false, sanitizeOps: false });
+
+test("every table of public and private has row-level security and at least one policy", async () => {
+  const rows = await sql`
+    select c.oid::regclass::text as name from pg_class c
+    where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace) and c.relkind in ('r', 'p')
+      and (not c.relrowsecurity or not exists (select from pg_policy p where p.polrelid = c.oid))`;
+  assertEquals(rows.map((row) => row.name), []);
+});
+
+test("the API's roles hold exactly the table grants listed", async () => {
+  const rows = await sql`
+    select grantee || ' ' || table_name || ' ' || privilege_type as grant
+    from information_schema.table_privileges
+    where table_schema in ('public', 'private') and grantee in ('anon', 'authenticated', 'service_role', 'PUBLIC')
+    order by 1`;
+  assertEquals(rows.map((row) => row.grant), GRANTS);
+});
+
+test("every function pins search_path = ''", async () => {
+  const rows = await sql`
+    select p.oid::regprocedure::text as name from pg_proc p
+    where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
+      and not 'search_path=""' = any (coalesce(p.proconfig, '{}'))`;
+  assertEquals(rows.map((row) => row.name), []);
+});
+
+test("no function is for everybody, and each of the API's is callable by the roles listed", async () => {
+  const open = await sql`
+    select p.oid::regprocedure::text as name from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+    where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace) and a.grantee = 0`;
+  assertEquals(open.map((row) => row.name), []);
+  const rows = await sql`
+    select p.proname, array_agg(r.rolname::text order by r.rolname) filter (
+      where has_function_privilege(r.rolname, p.oid, 'execute')) as roles
+    from pg_proc p, pg_roles r
+    where p.pronamespace = 'public'::regnamespace and r.rolname in ('anon', 'authenticated', 'service_role')
+    group by p.proname order by p.proname`;
+  assertEquals(Object.fromEntries(rows.map((row) => [row.proname, row.roles])), CALLABLE);
+});
+
+test("SECURITY DEFINER functions are those listed", async () => {
+  const rows = await sql`
+    select distinct p.pronamespace::regnamespace || '.' || p.proname as name from pg_proc p
+    where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace) and p.prosecdef order by 1`;
+  assertEquals(rows.map((row) => row.name), DEFINERS);
+});
+
+test("tables and functions say what they are", async () => {
+  const rows = await sql`
+    select c.oid::regclass::text as name from pg_class c
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v') and obj_description(c.oid, 'pg_class') is null
+    union all
+    select p.oid::regprocedure::text from pg_proc p
+    where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace) and obj_description(p.oid, 'pg_proc') is null`;
+  assertEquals(rows.map((row) => row.name), []);
+});
+
+test("no policy or function trusts user_metadata, which its user can edit", async () => {
+  const rows = await sql`
+    select polname::text as name from pg_policy
+    where concat(pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) like '%user_metadata%'
+      and polrelid <> 'storage.objects'::regclass
+    union all
+    select proname from pg_proc
+    where pronamespace in ('public'::regnamespace, 'private'::regnamespace)
+      and prosrc like '%user_metadata%' and proname <> 'guard_stored_object'`; // there it is Storage's own column
+  assertEquals(rows.map((row) => row.name), []);
+});
+
+test("policies ask for the token once a statement: every call of auth.jwt(), auth.uid() or caller_* is in a subselect", async () => {
+  const rows = await sql`
+    select polrelid::regclass::text as table, polname::text as name,
+      concat(pg_get_expr(polqual, polrelid), ' ', pg_get_expr(polwithcheck, polrelid)) as expression
+    from pg_policy
+    where polrelid in (select oid from pg_class where relnamespace = 'public'::regnamespace)
+      or (polrelid = 'storage.objects'::regclass and polname like 'evidence:%')`;
+  const bare = rows.filter(({ expression }) =>
+    /\b(auth\.(uid|jwt)|private\.caller_(tenant|role|is_staff|sees_sensitive))\(/.test(
+      withoutSubselects(expression),
+    )
+  );
+  assertEquals(bare.map((row) => `${row.table}: ${row.name}`), []);
+});
+
+test("times are kept with their zone, and sessions of the API are in UTC", async () => {
+  const rows = await sql`
+    select table_name || '.' || column_name as name from information_schema.columns
+    where table_schema in ('public', 'private') and data_type = 'timestamp without time zone'`;
+  assertEquals(rows.map((row) => row.name), []);
+  const [{ TimeZone: zone }] = await sql`show timezone` as unknown as [{ TimeZone: string }];
+  assertEquals(zone, "UTC");
+});
+
+test("every foreign key has an index that begins with its columns", async () => {
+  const rows = await sql`
+    select c.conname::text as name from pg_constraint c
+    where c.contype = 'f' and c.connamespace = 'public'::regnamespace and not exists (
+      select from pg_index i where i.indrelid = c.conrelid
+        and (i.indkey::smallint[])[0:cardinality(c.conkey) - 1] @> c.conkey
+    )`;
+  assertEquals(rows.map((row) => row.name), []);
+});
+
+test("the buckets are private, with the limits that the code knows", async () => {
+  const rows =
+    await sql`select id, public, file_size_limit::int as max, allowed_mime_types as types from storage.buckets order by id`;
+  const ours = rows.filter((row) => row.id in BUCKET_LIMITS).map((row) => ({ ...row }));
+  assertEquals(
+    ours as unknown[],
+    Object.entries(BUCKET_LIMITS).map(([id, limits]) => ({
+      id,
+      public: false,
+      max: limits.maxBytes,
+      types: limits.types,
+    }))
+      .sort((a, b) => a.id < b.id ? -1 : 1),
+  );
+});
+
+test("purposes map to buckets in the database as in the code", async () => {
+  for (const purpose of Purpose.options) {
+    for (const sensitive of [false, true]) {
+      const [row] = await sql`select private.bucket_for(${purpose}, ${sensitive}) as bucket`;
+      assertEquals(row!.bucket, bucketFor(purpose, sensitive), `${purpose}, sensitive ${sensitive}`);
+    }
+  }
+  const [unknown] = await sql`select private.bucket_for('holiday', false) as bucket`;
+  assertEquals(unknown!.bucket, null);
+});
+
+test("close the connection", () => sql.end());
