@@ -52,8 +52,12 @@ export interface UploadUrlResponse {
   max_bytes: number;
 }
 
+/** Any text that a database can hold. */
+const Path = z.string().min(1).max(1024)
+  .refine((path) => path.isWellFormed() && !path.includes("\0"), "is no path");
+
 const FileById = z.strictObject({ file_id: z.guid() });
-const FileByPath = z.strictObject({ bucket: Bucket, path: z.string().min(1).max(1024) });
+const FileByPath = z.strictObject({ bucket: Bucket, path: Path });
 
 const signing = {
   expires_in: z.int().min(1).max(MAX_EXPIRES_IN).optional(),

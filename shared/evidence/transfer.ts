@@ -80,19 +80,31 @@ export async function transferMedium(
       }
       throw error;
     });
+  const removing = environment.get("TWILIO_DELETE_MEDIA") === "true";
+  if (removing && (await digest(await storage.read(record))).sha256 !== taken.sha256) throw hashMismatch();
+
   const { file_id, bucket, path } = record;
   await rpc(project, "complete_media_transfer", {
     file_id,
     sha256: taken.sha256,
     file_size: taken.file_size,
   });
-
-  if (environment.get("TWILIO_DELETE_MEDIA") === "true") {
-    const stored = await digest(await storage.read(record));
-    if (stored.sha256 !== taken.sha256) throw hashMismatch();
-    await deleteMedium(url, credentials);
-  }
+  if (removing) await removeTwiliosCopy(url, credentials, file_id);
   return { file_id, bucket, path, ...taken };
+}
+
+/** The file is stored: that Twilio keeps a copy is for the log, and no reason to fail. */
+async function removeTwiliosCopy(url: string, credentials: Credentials, fileId: string): Promise<void> {
+  await deleteMedium(url, credentials).catch((error) =>
+    log({
+      function: "transfer",
+      request_id: "",
+      file_id: fileId,
+      code: "media_unavailable",
+      job: "remove Twilio's copy",
+      cause: describe(error),
+    })
+  );
 }
 
 async function sourceOf(url: string, record: PendingMedium, credentials: Credentials): Promise<Source> {

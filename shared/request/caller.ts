@@ -35,11 +35,11 @@ export function makeIdentifyCaller(environment: Environment): IdentifyCaller {
   return async (request) => {
     const project = publishableProject(environment);
     keys ??= readKeys(required(environment, "SUPABASE_JWKS"));
+    const issuers = [project.url, required(environment, "PUBLIC_SUPABASE_URL").replace(/\/+$/, "")]
+      .map((url) => `${url}/auth/v1`);
     const token = /^Bearer\s+(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
     if (!token) throw unauthorized();
 
-    const issuers = [project.url, required(environment, "PUBLIC_SUPABASE_URL").replace(/\/+$/, "")]
-      .map((url) => `${url}/auth/v1`);
     let claims: JWTPayload;
     try {
       const { alg } = decodeProtectedHeader(token);
@@ -85,7 +85,10 @@ async function askAuthServer(
   headers: Record<string, string>,
   token: string,
 ): Promise<JWTPayload> {
-  const response = await fetch(`${url}/auth/v1/user`, { headers, signal: AbortSignal.timeout(5_000) });
+  const response = await fetch(`${url}/auth/v1/user`, { headers, signal: AbortSignal.timeout(5_000) })
+    .catch((cause) => {
+      throw new ServiceError("internal", "Something went wrong.", { log: "auth server unreachable", cause });
+    });
   await response.body?.cancel();
   if (response.ok) return decodeJwt(token);
   if (response.status >= 500) {

@@ -46,6 +46,8 @@ export function pipeline(
       if (error.cause || error.code === "internal") notes.cause = describe(error.cause ?? error);
       response = errorResponse(error, requestId);
     }
+    // left unread it can hang a worker
+    if (!request.bodyUsed) await request.body?.cancel().catch(() => {});
     for (const [header, value] of Object.entries(cors)) response.headers.set(header, value);
     response.headers.set("x-request-id", requestId);
     response.headers.set("cache-control", "no-store");

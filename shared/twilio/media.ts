@@ -8,8 +8,8 @@ const API_HOST = "api.twilio.com";
 const CDN_HOST = /^([a-z0-9-]+\.)+twiliocdn\.com$/;
 const MEDIA_PATH = /^\/2010-04-01\/Accounts\/[A-Za-z0-9]+\/Messages\/[A-Za-z0-9]+\/Media\/[A-Za-z0-9]+$/;
 const MAX_REDIRECTS = 5;
-/** Milliseconds to wait for an answer's head; its body takes as long as it takes. */
-const TIMEOUT_MS = 30_000;
+/** Milliseconds for an answer and its whole body: one that stalls must not hold up the media after it. */
+const TIMEOUT_MS = 60_000;
 /** Just after the webhook a medium may answer 404 for a second or two: five tries over some 4 s. */
 const NOT_FOUND_YET = { maxAttempts: 5, minTimeout: 250, maxTimeout: 2_000, jitter: 0.2 };
 
@@ -78,16 +78,12 @@ async function request(url: URL, credentials: Credentials, method: string): Prom
   // a compressed body would not have the length it announces
   const headers: Record<string, string> = { "accept-encoding": "identity" };
   if (isApi) headers.authorization = `Basic ${encodeBase64(`${credentials.user}:${credentials.password}`)}`;
-  const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(), TIMEOUT_MS);
   try {
-    return await fetch(url, { method, headers, redirect: "manual", signal: timeout.signal });
+    return await fetch(url, { method, headers, redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) });
   } catch (cause) {
     throw new StorageServiceError("storage_unavailable", "Twilio did not answer.", "media_unavailable", {
       cause,
     });
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -52,7 +52,7 @@ export function parseMessage(params: URLSearchParams): IncomingMessage {
   return {
     sid: MessageSid,
     accountSid: AccountSid,
-    from: withoutChannel(From),
+    from: withoutChannel(From) || MessageSid, // nobody's: it must not be everybody's ticket
     to: withoutChannel(To),
     body: Body,
     media: Array.from({ length: NumMedia }, (_, index) => medium(params, index)),
