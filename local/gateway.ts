@@ -39,7 +39,8 @@ export function startGateway(port: number): Gateway {
     if (request.method === "OPTIONS") return preflight(request);
     const admitted = await admit(request, service, url, keys);
     // Only the request as it came can be upgraded to a WebSocket.
-    if (service === "realtime" && admitted instanceof Request) return await handler(request);
+    const upgrades = service === "realtime" && request.headers.has("upgrade");
+    if (upgrades && admitted instanceof Request) return await handler(request);
     return withCors(admitted instanceof Response ? admitted : await handler(admitted));
   }
 

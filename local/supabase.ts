@@ -13,6 +13,7 @@ import {
 import { startGateway } from "./gateway.ts";
 import { type AllKeys, makeKeys, random } from "./keys.ts";
 import { type Database, startPostgres } from "./postgres.ts";
+import { makeRealtime } from "./realtime.ts";
 import { makeRest } from "./rest.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
 import { makeStorage } from "./storage.ts";
@@ -119,6 +120,9 @@ export async function startSupabase(options: Options = {}): Promise<Supabase> {
     gateway.mount("auth", makeAuth(context));
     gateway.mount("rest", await makeRest(context));
     gateway.mount("storage", await makeStorage(context));
+    const realtime = await makeRealtime(context);
+    started.push(realtime.stop);
+    gateway.mount("realtime", realtime.handle);
     log("ready");
 
     const env = {

@@ -6,6 +6,8 @@ import { connect } from "../support/stack.ts";
 
 /** SECURITY DEFINER functions, each with its reason beside it in its migration. */
 const DEFINERS = [
+  "private.announce_media",
+  "private.announce_ticket_changes",
   "private.check_bucket_limits",
   "private.guard_stored_object",
   "private.new_tracking_number",
@@ -14,6 +16,7 @@ const DEFINERS = [
   "private.ticket_is_sensitive",
   "public.complete_media_transfer",
   "public.fail_media_transfer",
+  "public.publish_municipality_event",
   "public.record_inbound_message",
   "public.route_inbound_message",
 ];
@@ -49,6 +52,7 @@ const CALLABLE = {
   create_upload_slot: ["authenticated"],
   fail_media_transfer: ["service_role"],
   open_evidence: ["authenticated"],
+  publish_municipality_event: ["service_role"],
   record_inbound_message: ["service_role"],
   route_inbound_message: ["service_role"],
 };
