@@ -66,7 +66,7 @@ begin
       raise exception using errcode = 'PT404', message = 'not_found', detail = 'ticket_id';
     end if;
   else
-    -- A GBV number never adds to an ordinary ticket: police liaison would not learn of the report.
+    -- A GBV number does not add to an ordinary ticket: that is about something else.
     select t.* into ticket from public.tickets t
     where t.tenant_id = number.tenant_id
       and t.sender_ref = route_inbound_message.sender_ref
@@ -133,6 +133,10 @@ begin
       returning * into ticket;
     else
       select t.* into ticket from public.tickets t where t.id = (route ->> 'ticket_id')::uuid;
+      -- the URL names an ordinary ticket, the number is for GBV: then the ticket is one, and police liaison are told
+      if is_sensitive and not ticket.is_sensitive then
+        update public.tickets t set is_sensitive = true where t.id = ticket.id returning t.* into ticket;
+      end if;
     end if;
 
     insert into public.inbound_messages as m (message_sid, tenant_id, ticket_id, sender_ref, encrypted_payload)

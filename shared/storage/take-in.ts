@@ -4,7 +4,7 @@ import { concat } from "deno-std/bytes/concat.js";
 import { encodeHex } from "deno-std/encoding/hex.js";
 import { BUCKETS } from "./buckets.ts";
 import { StorageServiceError } from "../platform/errors.ts";
-import { agreedType, sniffType } from "./media-type.ts";
+import { agreedType, normalType, sniffType } from "./media-type.ts";
 import type { StorageService, StoredFile } from "./service.ts";
 
 /**
@@ -43,12 +43,12 @@ export async function takeIn(
   const limits = BUCKETS[target.bucket];
   const meter = new Meter(source, Math.min(maxBytes, limits.maxBytes));
   try {
+    if (!limits.types.includes(normalType(source.declaredType))) {
+      throw wrongType("Files of this type are not accepted.", "unsupported_media_type");
+    }
     const { head, ended } = await readHead(meter);
     const contentType = agreedType(source.declaredType, await sniffType(head));
     if (!contentType) throw wrongType("The file is not of its declared type.", "type_mismatch");
-    if (!limits.types.includes(contentType)) {
-      throw wrongType("Files of this type are not accepted.", "unsupported_media_type");
-    }
     await storage.upload(target, ended ? head : stream(head, meter), contentType);
     if (!meter.ended) {
       throw new StorageServiceError(

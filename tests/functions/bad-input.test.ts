@@ -1,0 +1,534 @@
+// What upload-url and signed-url refuse, each with its code, in the one shape, with nothing stored; and the odd names
+// that they accept.
+import { signedUrl } from "../../functions/signed-url/index.ts";
+import { uploadUrl } from "../../functions/upload-url/index.ts";
+import { SignJWT } from "jose";
+import { assert, assertEquals, assertMatch } from "../support/assert.ts";
+import { ownFile, serviceFile } from "../support/files.ts";
+import {
+  type Answer,
+  assertRefused,
+  call,
+  callHandler,
+  claimsOf,
+  type Code,
+  storesNothing,
+  uploadRequest,
+} from "../support/functions.ts";
+import { captureConsole, functionEnvironment, makeSigner } from "../support/handlers.ts";
+import { withPerson } from "../support/people.ts";
+import {
+  makeTicket,
+  MUNICIPALITIES,
+  ok,
+  person,
+  PUBLISHABLE_KEY,
+  sample,
+  SECRET_KEY,
+  service,
+  SLUGS,
+  URL_BASE,
+} from "../support/stack.ts";
+
+const MiB = 1024 * 1024;
+const NAMES = ["upload-url", "signed-url"] as const;
+
+/** A body that the function would take, from somebody who may. */
+const goodBody = (name: typeof NAMES[number], fileId: string = crypto.randomUUID()) =>
+  name === "upload-url" ? uploadRequest() : { file_id: fileId };
+
+// Bodies --------------------------------------------------------------------------------------------------------------
+
+Deno.test("a body that is none, or no JSON object, is invalid_request", async () => {
+  const { token } = await person("admin");
+  const bodies: [string, BodyInit | undefined][] = [
+    ["no body", undefined],
+    ["an empty body", ""],
+    ["not JSON", "{purpose: evidence}"],
+    ["half of it", JSON.stringify(uploadRequest()).slice(0, -1)],
+    ["a form", "purpose=evidence&filename=a.jpg"],
+    ["null", "null"],
+    ["a list", "[]"],
+    ["a text", '"evidence"'],
+    ["an empty object", "{}"],
+    ["not UTF-8", new Uint8Array([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d])],
+  ];
+  await storesNothing(async () => {
+    for (const name of NAMES) {
+      for (const [what, body] of bodies) {
+        assertRefused(await call(name, { token, body }), "invalid_request", `${name}, ${what}`);
+      }
+    }
+  });
+});
+
+for (const name of NAMES) {
+  Deno.test(`${name}: a body of 2 MB is payload_too_large, announced or not`, async () => {
+    const { token } = await person("admin");
+    const text = JSON.stringify({ ...goodBody(name), padding: "x".repeat(2_000_000) });
+    await storesNothing(async () => {
+      assertRefused(await call(name, { token, body: text }), "payload_too_large", "announced");
+      const unannounced = new Blob([text]).stream();
+      assertRefused(await call(name, { token, body: unannounced }), "payload_too_large", "unannounced");
+    });
+    const after = await call(name, { token, body: goodBody(name) });
+    assert(after.status === 200 || after.status === 404, "the function is not well after it");
+  });
+}
+
+const NAME_300 = `${"a".repeat(296)}.jpg`;
+const BAD_UPLOADS: [what: string, fields: Record<string, unknown>, code: Code, path?: string][] = [
+  ["no purpose", { purpose: undefined }, "invalid_request", "purpose"],
+  ["an unknown purpose", { purpose: "selfies" }, "invalid_request", "purpose"],
+  ["a purpose of Object's own", { purpose: "constructor" }, "invalid_request", "purpose"],
+  ["purpose a number", { purpose: 1 }, "invalid_request", "purpose"],
+  ["an unknown field", { bucket: "gbv-evidence" }, "invalid_request"],
+  ["a field for the tenant", { tenant_id: MUNICIPALITIES.polokwane.id }, "invalid_request"],
+  ["no filename", { filename: undefined }, "invalid_request", "filename"],
+  ["filename a number", { filename: 7 }, "invalid_request", "filename"],
+  ["an empty filename", { filename: "" }, "invalid_request", "filename"],
+  ["a filename of spaces", { filename: "   " }, "invalid_request", "filename"],
+  ["a filename of 300 characters", { filename: NAME_300 }, "invalid_request", "filename"],
+  ["a filename ../../x", { filename: "../../x" }, "invalid_request", "filename"],
+  ["a filename ..", { filename: ".." }, "invalid_request", "filename"],
+  ["a filename with a backslash", { filename: "..\\x.jpg" }, "invalid_request", "filename"],
+  ["a filename with a NUL", { filename: "a\u0000.jpg" }, "invalid_request", "filename"],
+  ["a filename with a line break", { filename: "a\nb.jpg" }, "invalid_request", "filename"],
+  ["a filename with half a character", { filename: "a\ud83d.jpg" }, "invalid_request", "filename"],
+  ["no content_type", { content_type: undefined }, "invalid_request", "content_type"],
+  ["content_type not one", { content_type: "jpeg" }, "invalid_request", "content_type"],
+  ["content_type a number", { content_type: 1 }, "invalid_request", "content_type"],
+  ["content_type with parameters", { content_type: "image/jpeg;a=b" }, "invalid_request", "content_type"],
+  ["web page", { content_type: "text/html" }, "unsupported_media_type"],
+  ["SVG, which can run scripts", { content_type: "image/svg+xml" }, "unsupported_media_type"],
+  ["a program", { content_type: "application/x-msdownload" }, "unsupported_media_type"],
+  [
+    "a film as a document",
+    { purpose: "documents", content_type: "video/mp4" },
+    "unsupported_media_type",
+  ],
+  ["no file_size", { file_size: undefined }, "invalid_request", "file_size"],
+  ["a size of 0", { file_size: 0 }, "invalid_request", "file_size"],
+  ["a negative size", { file_size: -1 }, "invalid_request", "file_size"],
+  ["a size of 1.5", { file_size: 1.5 }, "invalid_request", "file_size"],
+  ["a size in a string", { file_size: "2000" }, "invalid_request", "file_size"],
+  ["a size no number can hold", { file_size: 2 ** 60 }, "invalid_request", "file_size"],
+  ["a file over the limit", { file_size: 50 * MiB + 1 }, "payload_too_large"],
+  ["a huge file", { file_size: Number.MAX_SAFE_INTEGER }, "payload_too_large"],
+  [
+    "GBV evidence over the limit",
+    { purpose: "gbv-evidence", file_size: 50 * MiB + 1 },
+    "payload_too_large",
+  ],
+  ["a document over the limit", { purpose: "documents", file_size: 10 * MiB + 1 }, "payload_too_large"],
+  [
+    "a proof of residence over the limit",
+    { purpose: "proof_of_residence", file_size: 10 * MiB + 1 },
+    "payload_too_large",
+  ],
+  ["a ticket_id that is none", { ticket_id: "TKT-20260101-ABCDEF" }, "invalid_request", "ticket_id"],
+  ["ticket_id a number", { ticket_id: 5 }, "invalid_request", "ticket_id"],
+  ["an unknown ticket", { ticket_id: crypto.randomUUID() }, "not_found"],
+  ["a hash that is none", { sha256: "abc" }, "invalid_request", "sha256"],
+  ["a hash of other letters", { sha256: "g".repeat(64) }, "invalid_request", "sha256"],
+];
+
+Deno.test("upload-url: each bad field has its code, and an invalid one its place, and nothing is stored", async () => {
+  const { token } = await person("admin");
+  await storesNothing(async () => {
+    for (const [what, fields, code, path] of BAD_UPLOADS) {
+      const answer = await call("upload-url", { token, body: uploadRequest(fields) });
+      assertRefused(answer, code, what);
+      if (path) assertEquals(answer.body.error.details?.[0]?.path, path, what);
+    }
+  });
+});
+
+for (const slug of SLUGS) {
+  Deno.test(`${slug}: no upload to a ticket of the other municipality, for any role`, async () => {
+    const other = await makeTicket(slug === "mbombela" ? "polokwane" : "mbombela");
+    await storesNothing(async () => {
+      for (const role of ["citizen", "manager", "admin", "saps_liaison"] as const) {
+        const { token } = await person(role, slug);
+        const answer = await call("upload-url", { token, body: uploadRequest({ ticket_id: other.id }) });
+        assertRefused(answer, "not_found", role);
+      }
+    });
+  });
+}
+
+Deno.test("upload-url: a file of exactly the limit is taken", async () => {
+  const { token } = await person("admin");
+  for (
+    const fields of [
+      { file_size: 50 * MiB },
+      { purpose: "documents", file_size: 10 * MiB },
+      { purpose: "gbv-evidence", file_size: 50 * MiB },
+      { file_size: 1 },
+    ]
+  ) {
+    const { status, text } = await call("upload-url", { token, body: uploadRequest(fields) });
+    assertEquals(status, 200, text);
+  }
+});
+
+const ODD_NAMES: [filename: string, extension: string][] = [
+  ["a#b?.jpg", "jpg"],
+  ["100% & more + 'quotes' \"too\" <b>.jpg", "jpg"],
+  ["📷💧.jpg", "jpg"],
+  ["👩🏽‍🚒.jpg", "jpg"],
+  ["صورة الشارع.jpg", "jpg"],
+  ["\u202egpj.photo.jpg", "jpg"],
+  ["Isithombe sepayipi eliqhumile eMbombela.jpg", "jpg"],
+  ["Foto – môre vroeg, ”Kiepersol”-straat nº1.JPG", "jpg"],
+  ["水管爆裂.jpg", "jpg"],
+  [".jpg", ""],
+  ["...jpg", "jpg"],
+  ["no extension", ""],
+  ["trailing dot.", ""],
+  ["-rf.jpg", "jpg"],
+  ["%2e%2e%2fx.jpg", "jpg"],
+  ["e\u0301.jpeg", "jpeg"],
+  [`${"名".repeat(250)}.jpg`, "jpg"],
+  [`${"a".repeat(251)}.jpg`, "jpg"],
+];
+
+Deno.test("upload-url: any Unicode name is accepted: a safe path with its extension, the original in the record, a file that can be fetched", async () => {
+  const field = await person("field_worker");
+  for (const [filename, extension] of ODD_NAMES) {
+    const blob = sample();
+    const body = uploadRequest({ filename, file_size: blob.size });
+    const answer = await call("upload-url", { token: field.token, body });
+    assertEquals(answer.status, 200, `${filename}: ${answer.text}`);
+    const { bucket, path, token, file_id } = answer.body;
+    assertMatch(path, /^[0-9a-f-]{36}\/[0-9a-f-]{36}\/[A-Za-z0-9_][A-Za-z0-9._-]{0,119}$/, filename);
+    const name = path.split("/")[2];
+    assert(!extension || name.endsWith(`.${extension}`), `${filename} became ${name}`);
+    await ok(field.supabase.storage.from(bucket).uploadToSignedUrl(path, token, blob));
+    const record = await ok(
+      service.from("media_attachments").select("filename, status").eq("file_id", file_id).single(),
+    );
+    assertEquals(record, { filename, status: "stored" });
+    const signed = await call("signed-url", { token: field.token, body: { file_id } });
+    const fetched = await fetch(signed.body.signed_url);
+    assertEquals((await fetched.bytes()).length, blob.size, filename);
+  }
+});
+
+const UNKNOWN = crypto.randomUUID();
+const BAD_READS: [what: string, body: Record<string, unknown>, code?: Code][] = [
+  ["file_id no uuid", { file_id: "1" }],
+  ["file_id a number", { file_id: 1 }],
+  ["file_id null", { file_id: null }],
+  ["file_id with SQL in it", { file_id: `${UNKNOWN}' or true` }],
+  ["a bucket alone", { bucket: "evidence" }],
+  ["a path alone", { path: "a/b/c.jpg" }],
+  ["an unknown bucket", { bucket: "avatars", path: "a/b/c.jpg" }],
+  ["an empty path", { bucket: "evidence", path: "" }],
+  ["a path of 1025 characters", { bucket: "evidence", path: "a".repeat(1025) }],
+  ["both an id and a path", { file_id: UNKNOWN, bucket: "evidence", path: "a/b/c.jpg" }],
+  ["both a file and files", { file_id: UNKNOWN, files: [{ file_id: UNKNOWN }] }],
+  ["no files", { files: [] }],
+  ["101 files", { files: Array.from({ length: 101 }, () => ({ file_id: UNKNOWN })) }],
+  ["files no list", { files: { file_id: UNKNOWN } }],
+  ["files of texts", { files: [UNKNOWN] }],
+  ["one bad file among good ones", { files: [{ file_id: UNKNOWN }, { file_id: "1" }] }],
+  ["a file with its own expires_in", { files: [{ file_id: UNKNOWN, expires_in: 60 }] }],
+  ["an unknown field", { file_id: UNKNOWN, user_id: UNKNOWN }],
+  ["the service's own arguments", { file_id: UNKNOWN, request_id: "mine" }],
+  ["expires_in 0", { file_id: UNKNOWN, expires_in: 0 }],
+  ["expires_in negative", { file_id: UNKNOWN, expires_in: -60 }],
+  ["expires_in 1.5", { file_id: UNKNOWN, expires_in: 1.5 }],
+  ["expires_in a text", { file_id: UNKNOWN, expires_in: "60" }],
+  ["expires_in null", { file_id: UNKNOWN, expires_in: null }],
+  ["expires_in more than a day", { file_id: UNKNOWN, expires_in: 86_401 }],
+  ["download a number", { file_id: UNKNOWN, download: 1 }],
+  ["download empty", { file_id: UNKNOWN, download: "" }],
+  ["download with a path", { file_id: UNKNOWN, download: "../x.jpg" }],
+  ["download with a line break", { file_id: UNKNOWN, download: "a\r\nset-cookie: b=c" }],
+  ["download of 300 characters", { file_id: UNKNOWN, download: NAME_300 }],
+  ["an unknown file", { file_id: UNKNOWN }, "not_found"],
+  ["an unknown path", { bucket: "evidence", path: `${UNKNOWN}/${UNKNOWN}/x.jpg` }, "not_found"],
+];
+
+Deno.test("signed-url: each bad field is refused, and nothing is stored", async () => {
+  const { token } = await person("admin");
+  await storesNothing(async () => {
+    for (const [what, body, code = "invalid_request"] of BAD_READS) {
+      const answer = await call("signed-url", { token, body });
+      assertRefused(answer, code as Code, what);
+      if (code === "invalid_request") assert(answer.body.error.details?.length, `${what}: no details`);
+    }
+    const many = { files: Array.from({ length: 100 }, () => ({ file_id: UNKNOWN })) };
+    const { status, body } = await call("signed-url", { token, body: many });
+    assertEquals([status, body.files.length], [200, 100]);
+  });
+});
+
+// Callers -------------------------------------------------------------------------------------------------------------
+
+Deno.test("without a user's token nobody gets anything: no token, garbage, and keys as Bearer are unauthorized", async () => {
+  const legacy = ["SUPABASE_ANON_KEY", "SUPABASE_SERVICE_ROLE_KEY"].map((name) => Deno.env.get(name)!);
+  const { fileId } = await serviceFile("evidence", "mbombela");
+  await storesNothing(async () => {
+    for (const name of NAMES) {
+      const body = goodBody(name, fileId);
+      assertRefused(await call(name, { body }), "unauthorized", `${name}, no token`);
+      const basic = { authorization: "Basic dXNlcjpwYXNz" };
+      assertRefused(await call(name, { body, headers: basic }), "unauthorized", `${name}, Basic`);
+      for (const token of [PUBLISHABLE_KEY, SECRET_KEY, ...legacy]) {
+        assertRefused(await call(name, { token, body }), "unauthorized", `${name}, ${token.slice(0, 8)}`);
+        const answer = await call(name, { token, body, headers: { apikey: SECRET_KEY } });
+        assertRefused(answer, "unauthorized", `${name}, ${token.slice(0, 8)} beside the secret key`);
+      }
+      // these the gateway may answer itself
+      assertEquals((await call(name, { body, headers: { apikey: null } })).status, 401, "no key at all");
+      assertEquals((await call(name, { token: "garbage", body })).status, 401, "garbage");
+      assertEquals((await call(name, { token: "a.b.c", body })).status, 401, "a.b.c");
+    }
+  });
+});
+
+const base64Url = (value: unknown) =>
+  btoa(JSON.stringify(value)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+
+/** Forgeries of a real person's token. */
+async function forgeries(token: string): Promise<Record<string, string>> {
+  const jwks = Deno.env.get("SUPABASE_JWKS")!;
+  const jwk = JSON.parse(jwks).keys[0];
+  const claims = claimsOf(token);
+  const [header, payload, signature] = token.split(".");
+  const stronger = { ...claims, app_metadata: { ...claims.app_metadata as object, role: "admin" } };
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  const hs256 = (secret: string) =>
+    new SignJWT(claims).setProtectedHeader({ alg: "HS256", kid: jwk.kid, typ: "JWT" }).sign(bytes(secret));
+  return {
+    "another key with our kid": await (await makeSigner(jwk.kid)).sign(claims),
+    "another key with its own kid": await (await makeSigner()).sign(claims),
+    "algorithm none": `${base64Url({ alg: "none", typ: "JWT" })}.${payload}.`,
+    "algorithm none with the signature": `${
+      base64Url({ alg: "none", kid: jwk.kid })
+    }.${payload}.${signature}`,
+    "HS256 with the JWKS as secret": await hs256(jwks),
+    "HS256 with the public key as secret": await hs256(JSON.stringify(jwk)),
+    "HS256 with the publishable key as secret": await hs256(PUBLISHABLE_KEY),
+    "claims changed": `${header}.${base64Url(stronger)}.${signature}`,
+    "signature cut off": `${header}.${payload}.`,
+    "signature cut short": token.slice(0, -8),
+  };
+}
+
+Deno.test("a forged token is refused: through the gateway, and by the function itself as unauthorized", async () => {
+  const { token } = await person("citizen");
+  const handlers = {
+    "upload-url": uploadUrl(functionEnvironment()),
+    "signed-url": signedUrl(functionEnvironment()),
+  };
+  const { fileId } = await ownFile(await person("citizen"), "evidence");
+  const forged = await forgeries(token);
+  await captureConsole(async () => {
+    await storesNothing(async () => {
+      for (const name of NAMES) {
+        const body = goodBody(name, fileId);
+        for (const [what, token] of Object.entries(forged)) {
+          assertEquals((await call(name, { token, body })).status, 401, `${name}, ${what}`);
+          const answer = await callHandler(handlers[name], { token, body });
+          assertRefused(answer, "unauthorized", `${name}, ${what}`);
+        }
+      }
+    });
+    for (const name of NAMES) {
+      const { status } = await callHandler(handlers[name], { token, body: goodBody(name, fileId) });
+      assertEquals(status, 200, "the token that was forged is good");
+    }
+  });
+});
+
+Deno.test("a token of the right key and the wrong claims is unauthorized; without a municipality forbidden", async () => {
+  const signer = await makeSigner();
+  const env = functionEnvironment({ SUPABASE_JWKS: JSON.stringify({ keys: [signer.jwk] }) });
+  const handlers = { "upload-url": uploadUrl(env), "signed-url": signedUrl(env) };
+  const now = Math.floor(Date.now() / 1000);
+  const good = {
+    iss: `${URL_BASE}/auth/v1`,
+    aud: "authenticated",
+    role: "authenticated",
+    sub: crypto.randomUUID(),
+    iat: now,
+    exp: now + 3600,
+    app_metadata: { tenant_id: MUNICIPALITIES.mbombela.id, role: "admin" },
+  };
+  const cases: [what: string, claims: Record<string, unknown>, code: Code][] = [
+    ["expired a minute ago", { exp: now - 60 }, "unauthorized"],
+    ["no expiry", { exp: undefined }, "unauthorized"],
+    ["not valid yet", { nbf: now + 3600 }, "unauthorized"],
+    ["another project's issuer", { iss: "https://other.supabase.co/auth/v1" }, "unauthorized"],
+    ["an issuer that begins with ours", { iss: `${URL_BASE}/auth/v1.evil.example` }, "unauthorized"],
+    ["no issuer", { iss: undefined }, "unauthorized"],
+    ["another audience", { aud: "anon" }, "unauthorized"],
+    ["no audience", { aud: undefined }, "unauthorized"],
+    ["role service_role", { role: "service_role" }, "unauthorized"],
+    ["role anon", { role: "anon" }, "unauthorized"],
+    ["role postgres", { role: "postgres" }, "unauthorized"],
+    ["no role", { role: undefined }, "unauthorized"],
+    ["no subject", { sub: undefined }, "unauthorized"],
+    ["no app_metadata", { app_metadata: undefined }, "forbidden"],
+    ["no municipality", { app_metadata: { role: "admin" } }, "forbidden"],
+    ["a municipality that is no text", { app_metadata: { tenant_id: 1, role: "admin" } }, "forbidden"],
+    [
+      "a municipality in user_metadata",
+      {
+        app_metadata: { role: "admin" },
+        user_metadata: { tenant_id: MUNICIPALITIES.mbombela.id },
+      },
+      "forbidden",
+    ],
+  ];
+  await captureConsole(async () => {
+    await storesNothing(async () => {
+      for (const name of NAMES) {
+        for (const [what, changes, code] of cases) {
+          const token = await signer.sign({ ...good, ...changes });
+          const answer = await callHandler(handlers[name], { token, body: goodBody(name) });
+          assertRefused(answer, code, `${name}, ${what}`);
+        }
+        // only the claims were wrong: with none of these faults the request is read
+        const token = await signer.sign(good);
+        assertRefused(await callHandler(handlers[name], { token, body: {} }), "invalid_request", name);
+      }
+    });
+  });
+});
+
+Deno.test("an account of no municipality is forbidden, whatever its user_metadata says", async () => {
+  const tenant_id = MUNICIPALITIES.mbombela.id;
+  const { fileId } = await serviceFile("evidence", "mbombela");
+  const accounts: { app?: Record<string, unknown>; own?: Record<string, unknown> }[] = [
+    {},
+    { own: { tenant_id, role: "admin" } },
+    { app: { role: "admin" }, own: { tenant_id } },
+    { app: { tenant_id: "mbombela", role: "admin" } },
+    { app: { tenant_id: "", role: "admin" } },
+    { app: { tenant_id: null, role: "admin" } },
+  ];
+  for (const metadata of accounts) {
+    await withPerson(metadata, async ({ token }) => {
+      await storesNothing(async () => {
+        for (const name of NAMES) {
+          const answer = await call(name, { token, body: goodBody(name, fileId) });
+          assertRefused(answer, "forbidden", `${name}, ${JSON.stringify(metadata)}`);
+        }
+      });
+    });
+  }
+});
+
+Deno.test("an unknown role counts as citizen, and a role in user_metadata as none", async () => {
+  const tenant_id = MUNICIPALITIES.mbombela.id;
+  const others = await serviceFile("evidence", "mbombela");
+  const gbv = await serviceFile("gbv-evidence", "mbombela");
+  for (
+    const metadata of [
+      { app: { tenant_id, role: "superuser" } },
+      { app: { tenant_id, role: "Admin" } },
+      { app: { tenant_id, role: ["admin"] } },
+      { app: { tenant_id } },
+      { app: { tenant_id, role: "citizen" }, own: { tenant_id, role: "admin" } },
+    ]
+  ) {
+    await withPerson(metadata, async ({ token, supabase, userId }) => {
+      const what = JSON.stringify(metadata);
+      const purpose = "gbv-evidence";
+      await storesNothing(async () => {
+        const upload = await call("upload-url", { token, body: uploadRequest({ purpose }) });
+        assertRefused(upload, "forbidden", what);
+        for (const { fileId } of [others, gbv]) {
+          assertRefused(await call("signed-url", { token, body: { file_id: fileId } }), "not_found", what);
+        }
+      });
+      const own = await ownFile(
+        { role: "citizen", slug: "mbombela", tenant: tenant_id, userId, token, supabase },
+        "evidence",
+      );
+      assertEquals((await call("signed-url", { token, body: { file_id: own.fileId } })).status, 200, what);
+    });
+  }
+});
+
+// Methods and browsers ------------------------------------------------------------------------------------------------
+
+Deno.test("anything but POST and OPTIONS is 405 with Allow", async () => {
+  const { token } = await person("admin");
+  await storesNothing(async () => {
+    for (const name of NAMES) {
+      for (const method of ["GET", "PUT", "PATCH", "DELETE"]) {
+        const body = method === "GET" ? undefined : goodBody(name);
+        const answer = await call(name, { method, token, body });
+        assertRefused(answer, "method_not_allowed", `${name}, ${method}`);
+        assertEquals(answer.headers.get("allow"), "POST, OPTIONS", `${name}, ${method}`);
+      }
+      const head = await call(name, { method: "HEAD", token });
+      assertEquals([head.status, head.headers.get("allow")], [405, "POST, OPTIONS"], name);
+    }
+  });
+});
+
+const ALLOWED = (Deno.env.get("ALLOWED_ORIGINS") ?? "").split(",")[0]!;
+
+function preflight(name: string, origin: string): Promise<Answer> {
+  return call(name, {
+    method: "OPTIONS",
+    headers: {
+      apikey: null,
+      "content-type": null,
+      origin,
+      "access-control-request-method": "POST",
+      "access-control-request-headers": "authorization,apikey,content-type,x-client-info,x-region",
+    },
+  });
+}
+
+Deno.test("a browser on an allowed origin may call, with every header that supabase-js sends", async () => {
+  for (const name of NAMES) {
+    const { status, headers, text } = await preflight(name, ALLOWED);
+    assertEquals([status, text], [204, ""]);
+    assertEquals(headers.get("access-control-allow-origin"), ALLOWED);
+    assertMatch(headers.get("access-control-allow-methods") ?? "", /POST/);
+    const allowed = headers.get("access-control-allow-headers")?.split(/,\s*/) ?? [];
+    for (const header of ["authorization", "apikey", "content-type", "x-client-info", "x-region"]) {
+      assert(allowed.includes(header), `${name} does not allow ${header}`);
+    }
+    assertMatch(headers.get("vary") ?? "", /origin/i);
+    assertEquals(headers.get("access-control-allow-credentials"), null);
+  }
+});
+
+Deno.test("a browser on another origin may not, whatever looks like an allowed one", async () => {
+  for (const name of NAMES) {
+    for (
+      const origin of [
+        "https://evil.example",
+        `${ALLOWED}.evil.example`,
+        ALLOWED.replace("http:", "https:"),
+        ALLOWED.slice(0, -1),
+        "null",
+        "*",
+      ]
+    ) {
+      const { headers } = await preflight(name, origin);
+      assertEquals(headers.get("access-control-allow-origin"), null, `${name}, ${origin}`);
+    }
+  }
+});
+
+Deno.test("answers and refusals alike can be read by a page on an allowed origin, and by no other", async () => {
+  const { token } = await person("admin");
+  for (const name of NAMES) {
+    for (const options of [{ token, body: goodBody(name) }, { token, body: {} }, { body: goodBody(name) }]) {
+      const at = async (origin: string) =>
+        (await call(name, { ...options, headers: { origin } })).headers.get("access-control-allow-origin");
+      assertEquals(await at(ALLOWED), ALLOWED);
+      assertEquals(await at("https://evil.example"), null);
+    }
+  }
+});
