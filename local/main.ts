@@ -1,5 +1,6 @@
 /** The stand-in's command line: `start` keeps it up, `run -- COMMAND` lends it to one command. */
 import { constants } from "node:os";
+import { startDashboard } from "./dashboard.ts";
 import { StartError, startSupabase, type Supabase } from "./supabase.ts";
 
 const usage = `A small stand-in for hosted Supabase, without Docker.
@@ -125,6 +126,7 @@ async function main(): Promise<number> {
   try {
     supabase = await startSupabase({
       port: port ?? (mode === "start" ? 54321 : 0),
+      twilioPort: mode === "start" && port === undefined ? 54327 : 0, // where whatsapp.ts looks
       log: (line) => console.error(`${elapsed()}  ${line}`),
       onFunctionLine: verbose ? (line) => console.error(line) : undefined,
     });
@@ -138,7 +140,7 @@ async function main(): Promise<number> {
   }
 
   if (mode === "start") {
-    console.log(welcome(supabase));
+    console.log(welcome(supabase, await startDashboard(supabase)));
   } else {
     try {
       child = new Deno.Command(command[0]!, {
@@ -161,10 +163,15 @@ async function main(): Promise<number> {
   return status;
 }
 
-function welcome({ url, env, users, functions }: Supabase): string {
+function welcome({ url, env, users, functions }: Supabase, dashboard: string): string {
   const names = functions?.names ?? [];
+  const twilio = env.PRETEND_TWILIO_URL === "http://127.0.0.1:54327"
+    ? ""
+    : `PRETEND_TWILIO_URL=${env.PRETEND_TWILIO_URL} `;
   return `
 Supabase stand-in is up. Ctrl-C stops it and removes all its data.
+
+  dashboard         ${dashboard}
 
   URL               ${url}
   publishable key   ${env.SUPABASE_PUBLISHABLE_KEY}
@@ -177,6 +184,10 @@ Supabase stand-in is up. Ctrl-C stops it and removes all its data.
 
   users             ${users.join("\n                    ") || "none"}
   password          ${env.DEMO_PASSWORD}
+
+Send a WhatsApp message and watch it arrive (to +27130000002 it is a GBV report):
+
+  ${twilio}npm run whatsapp -- --to +27130000001 --file examples/media/burst-pipe.jpg
 
 Use it with the usual client:
 

@@ -25,6 +25,8 @@ type Log = (line: string) => void;
 export interface Options {
   /** The gateway's port; default a free one. */
   port?: number;
+  /** The pretend Twilio's port; default a free one. */
+  twilioPort?: number;
   /** `false`: start none. Else another config.toml's functions; default those of supabase/config.toml. */
   functions?: false | { config?: string };
   /** Changes to every function's environment; `undefined` leaves a variable out. */
@@ -85,7 +87,7 @@ export async function startSupabase(options: Options = {}): Promise<Supabase> {
     const databaseStarting = startPostgres(scratch);
     databaseStarting.catch(() => {}); // awaited below, after Twilio
     const secrets = makeSecrets(url);
-    const twilio = await startTwilio(secrets);
+    const twilio = await startTwilio(secrets, options.twilioPort);
     started.push(twilio.stop);
 
     const database = await databaseStarting;
@@ -175,11 +177,12 @@ function functionEnv(url: string, keys: AllKeys, database: Database): Record<str
 }
 
 /** The pretend Twilio posts to the webhook's URL and answers for Twilio's hosts. */
-function startTwilio(secrets: Record<string, string>) {
+function startTwilio(secrets: Record<string, string>, port?: number) {
   return startPretendTwilio({
     accountSid: secrets.TWILIO_ACCOUNT_SID!,
     authToken: secrets.TWILIO_AUTH_TOKEN!,
     webhookUrl: secrets.TWILIO_WEBHOOK_URL!,
+    port,
   });
 }
 

@@ -53,11 +53,13 @@ comment on type private.ticket_change is 'What one topic is told of one ticket.'
 -- SECURITY DEFINER: the writer of a ticket has no right to write realtime.messages, and must have none (that right is what
 -- lets a client broadcast); realtime.send would lose the message with no more than a warning.
 -- lock_timeout: while Realtime makes or drops a partition, the message is dropped rather than the writer held up.
+-- timezone: messages bear the session's time, by which replay and partitions go, and payloads show it.
 create function private.announce_ticket_changes()
   returns trigger
   language plpgsql security definer
   set search_path = ''
   set lock_timeout = '200ms'
+  set timezone = 'UTC'
 as $$
 declare
   -- topics are spelled out: a call of municipality_topic per row would cost more than all the rest
@@ -94,6 +96,9 @@ begin
       case when was.topic = is_now.topic then array['UPDATE'] else array['DELETE', 'INSERT'] end
     ) as t (type);
   end if;
+
+  -- Waits once, where every send would: from here on none of them waits.
+  lock table realtime.messages in row exclusive mode;
 
   -- Over 50 for one topic become one message, on which dashboards fetch anew; but those who may no longer see a ticket are
   -- always told which.
@@ -138,12 +143,13 @@ create trigger tickets_announce_delete
 
 -- Files --------------------------------------------------------------------------------------------------------------
 
--- SECURITY DEFINER, lock_timeout: as announce_ticket_changes.
+-- SECURITY DEFINER, lock_timeout, timezone: as announce_ticket_changes.
 create function private.announce_media()
   returns trigger
   language plpgsql security definer
   set search_path = ''
   set lock_timeout = '200ms'
+  set timezone = 'UTC'
 as $$
 begin
   perform realtime.send(
@@ -178,6 +184,7 @@ create function public.publish_municipality_event(municipality_id uuid, event js
   returns void
   language plpgsql volatile security definer
   set search_path = ''
+  set timezone = 'UTC'
 as $$
 begin
   if jsonb_typeof(event) is distinct from 'object' then

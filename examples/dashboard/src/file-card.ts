@@ -1,0 +1,126 @@
+/** One file: a thumbnail, a player or a link; or why there is none. */
+import { h } from "./dom.ts";
+import { reasonText, sizeText, timeText } from "./words.ts";
+
+/** A row of media_attachments. */
+export interface FileRow {
+  file_id: string;
+  filename: string;
+  content_type: string;
+  file_size: number | null;
+  status: string;
+  last_error: string | null;
+  source: string;
+  bucket: string;
+  created_at: string;
+}
+
+export class FileCard {
+  file!: FileRow;
+  /** When its URL ends; undefined: it needs none. */
+  expires: number | undefined;
+  readonly #preview = h("div", { class: "preview" });
+  readonly #name = h("p", { class: "name" });
+  readonly #about = h("p", { class: "quiet" });
+  readonly #problem = h("p", { class: "problem" });
+  readonly element = h("li", { class: "file" }, this.#preview, this.#name, this.#about, this.#problem);
+  #link: HTMLAnchorElement | undefined;
+  #media: HTMLImageElement | HTMLMediaElement | undefined;
+
+  show(file: FileRow): void {
+    const isNew = this.file?.status !== file.status || this.file.bucket !== file.bucket;
+    this.file = file;
+    this.element.dataset.status = file.status;
+    this.#about.textContent = [
+      file.source === "whatsapp" ? "WhatsApp" : "Upload",
+      sizeText(file.file_size),
+      timeText(file.created_at),
+    ].filter(Boolean).join(" · ");
+    this.#problem.textContent = problemOf(file);
+    if (!isNew) return;
+    this.clear();
+    this.#name.replaceChildren(file.filename);
+    if (file.status === "stored") this.expires = 0;
+    this.#preview.textContent = kindOf(file.content_type);
+  }
+
+  endsBefore(time: number): boolean {
+    return this.expires !== undefined && this.expires < time;
+  }
+
+  useUrl(url: string, expires: number): void {
+    if (this.expires === undefined) return; // it has been cleared meanwhile
+    this.expires = expires;
+    if (!this.#link) {
+      this.#link = h("a", { target: "_blank", rel: "noopener noreferrer" }, this.file.filename);
+      this.#name.replaceChildren(this.#link);
+      this.#media = this.#makeMedia();
+      if (this.#media) this.#preview.replaceChildren(this.#media);
+    }
+    this.#link.href = url;
+    const media = this.#media;
+    if (media instanceof HTMLImageElement) {
+      if (!media.complete || media.naturalWidth === 0) media.src = url;
+    } else if (media && (media.paused || media.error)) this.#swap(media, url);
+    else {media?.addEventListener("pause", () => this.#link && this.#swap(media, this.#link.href), {
+        once: true,
+      });}
+  }
+
+  /** The function gives no URL for it. */
+  refuse(): void {
+    this.clear();
+    this.#problem.textContent = "This file is no longer available to you.";
+  }
+
+  /** Takes every URL out of the page and stops what plays. */
+  clear(): void {
+    const media = this.#media;
+    media?.removeAttribute("src");
+    if (media instanceof HTMLMediaElement) media.load();
+    this.#link?.removeAttribute("href");
+    this.#link?.replaceWith(this.#link.textContent);
+    this.#link = this.#media = this.expires = undefined;
+    this.#preview.replaceChildren();
+  }
+
+  #makeMedia(): HTMLImageElement | HTMLMediaElement | undefined {
+    const [kind] = this.file.content_type.split("/");
+    const label = this.file.filename;
+    const error = () => this.#onError();
+    if (kind === "image") return h("img", { alt: label, loading: "lazy", decoding: "async", error });
+    if (kind === "video") {
+      return h("video", { controls: true, preload: "metadata", "aria-label": label, error });
+    }
+    if (kind === "audio") {
+      return h("audio", { controls: true, preload: "metadata", "aria-label": label, error });
+    }
+    return undefined;
+  }
+
+  /** A new URL where the old one was, at the same moment of the recording. */
+  #swap(media: HTMLMediaElement, url: string): void {
+    const { currentTime } = media;
+    media.src = url;
+    if (currentTime > 0) media.currentTime = currentTime;
+  }
+
+  /** The file may have been moved since it was signed; otherwise the browser cannot show this type. */
+  #onError(): void {
+    if (!this.#link) return;
+    this.#preview.replaceChildren(kindOf(this.file.content_type));
+    this.#media = undefined;
+  }
+}
+
+function problemOf({ status, last_error, source }: FileRow): string {
+  if (status === "failed") return `Not received. ${reasonText(last_error)}`;
+  if (status !== "pending") return "";
+  if (source === "web") return "The upload has not finished.";
+  return last_error ? `Not here yet: we keep trying. ${reasonText(last_error)}` : "On its way from WhatsApp…";
+}
+
+function kindOf(contentType: string): string {
+  if (contentType === "application/pdf") return "PDF";
+  return contentType.split("/")[1]!.replace("x-", "").toUpperCase();
+}

@@ -1,0 +1,123 @@
+/** A ticket's files, through signed URLs that are renewed before they end. */
+import type { SupabaseClient } from "@supabase/supabase-js";
+import { signedUrls } from "../../../shared/client/mod.ts";
+import { h } from "./dom.ts";
+import { FileCard, type FileRow } from "./file-card.ts";
+
+const COLUMNS = "file_id, filename, content_type, file_size, status, last_error, source, bucket, created_at";
+/** Renewed so long before the first of them ends. */
+const MARGIN_MS = 30_000;
+
+export interface FileList {
+  element: HTMLElement;
+  /** Reads which files there are, and shows them. */
+  reload(): Promise<void>;
+}
+
+/** `signal` ends it: then nothing more is shown, and no URL stays in the page. */
+export function fileList(
+  { supabase, ticketId, sensitive, signal }: {
+    supabase: SupabaseClient;
+    ticketId: string;
+    sensitive: boolean;
+    signal: AbortSignal;
+  },
+): FileList {
+  const cards = new Map<string, FileCard>();
+  const note = h("p", { class: "quiet", role: "status" }, "Loading files…");
+  const problem = h("p", { class: "problem", role: "alert" });
+  const grid = h("ul", { class: "files" });
+  // Each look at GBV evidence is recorded, so it is not fetched before somebody asks for it.
+  let unlocked = !sensitive;
+  const unlock = h("button", {
+    type: "button",
+    hidden: true,
+    click: () => {
+      unlocked = true;
+      unlock.hidden = true;
+      note.tabIndex = -1;
+      note.focus();
+      void sign();
+    },
+  }, "Show files (this is recorded)");
+  /** Those whose URL is on its way: each is asked for once. */
+  const asked = new Set<FileCard>();
+  let renewal: ReturnType<typeof setTimeout> | undefined;
+  let reloads = 0;
+
+  async function reload(): Promise<void> {
+    const turn = ++reloads;
+    const { data, error } = await supabase.from("media_attachments").select(COLUMNS)
+      .eq("ticket_id", ticketId).neq("status", "expired").order("created_at").abortSignal(signal);
+    if (signal.aborted || turn !== reloads) return;
+    if (error) {
+      note.textContent = "The files could not be loaded.";
+      return;
+    }
+    show(data);
+    await sign();
+  }
+
+  function show(files: FileRow[]): void {
+    note.textContent = files.length === 0
+      ? "No files."
+      : files.length === 1
+      ? "1 file"
+      : `${files.length} files`;
+    unlock.hidden = unlocked || !files.some(({ status }) => status === "stored");
+    const present = new Set(files.map(({ file_id }) => file_id));
+    for (const [id, card] of cards) {
+      if (present.has(id)) continue;
+      card.clear();
+      card.element.remove();
+      cards.delete(id);
+    }
+    for (const file of files) {
+      const card = cards.get(file.file_id) ?? new FileCard();
+      if (!cards.has(file.file_id)) grid.append(card.element);
+      cards.set(file.file_id, card);
+      card.show(file);
+    }
+  }
+
+  /** Gives every stored file a fresh URL where it has none that lasts. */
+  async function sign(): Promise<void> {
+    clearTimeout(renewal);
+    if (!unlocked || document.hidden) return;
+    const due = [...cards.values()].filter((card) =>
+      card.endsBefore(Date.now() + MARGIN_MS) && !asked.has(card)
+    );
+    if (due.length > 0) {
+      for (const card of due) asked.add(card);
+      try {
+        const urls = await signedUrls(supabase, due.map((card) => ({ file_id: card.file.file_id })));
+        if (signal.aborted) return;
+        problem.textContent = "";
+        urls.forEach((url, index) => {
+          if ("error" in url) due[index]!.refuse();
+          else due[index]!.useUrl(url.signed_url, Date.parse(url.expires_at));
+        });
+      } catch {
+        if (signal.aborted) return;
+        problem.textContent = "The files cannot be opened right now; trying again.";
+      } finally {
+        for (const card of due) asked.delete(card);
+      }
+    }
+    const ends = [...cards.values()].map(({ expires }) => expires).filter((at) => at !== undefined);
+    const wait = Math.min(...ends) - Date.now() - MARGIN_MS;
+    if (cards.size > 0) renewal = setTimeout(sign, Math.min(Math.max(wait, 10_000), 3_600_000));
+  }
+
+  // A hidden page renews nothing; it catches up when it is looked at.
+  document.addEventListener("visibilitychange", () => void sign(), { signal });
+  signal.addEventListener("abort", () => {
+    clearTimeout(renewal);
+    for (const card of cards.values()) card.clear();
+    cards.clear();
+    grid.replaceChildren();
+  });
+
+  const element = h("section", { "aria-label": "Files" }, h("h3", {}, "Files"), note, unlock, problem, grid);
+  return { element, reload };
+}

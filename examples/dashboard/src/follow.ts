@@ -1,0 +1,40 @@
+/** Where the list comes from: live for staff; a citizen, whom Realtime tells nothing, reads their own every minute. */
+import type { SupabaseClient } from "@supabase/supabase-js";
+import {
+  subscribeToTickets,
+  type Ticket,
+  TICKET_COLUMNS,
+  type TicketListeners,
+} from "../../../shared/client/mod.ts";
+import { ROLE } from "./words.ts";
+
+const EVERY_MS = 60_000;
+
+export const isToldLive = (role: string) => role in ROLE && role !== "citizen";
+
+/** As subscribeToTickets; returns what ends it. */
+export function followTickets(
+  supabase: SupabaseClient,
+  { municipality, role }: { municipality: string; role: string },
+  listeners: TicketListeners,
+): () => void {
+  if (isToldLive(role)) {
+    const sensitive = role === "admin" || role === "saps_liaison";
+    const subscription = subscribeToTickets(supabase, municipality, listeners, { sensitive });
+    return () => void subscription.close();
+  }
+  const ended = new AbortController();
+  const read = async () => {
+    const { data, error } = await supabase.from("tickets").select(TICKET_COLUMNS)
+      .order("updated_at", { ascending: false }).abortSignal(ended.signal);
+    if (ended.signal.aborted) return;
+    if (!error) listeners.onChange?.([], data as Ticket[]);
+    listeners.onState?.(error ? "offline" : "live");
+  };
+  void read();
+  const timer = setInterval(read, EVERY_MS);
+  return () => {
+    clearInterval(timer);
+    ended.abort();
+  };
+}
