@@ -127,6 +127,8 @@ async function main(): Promise<number> {
       port: port ?? (mode === "start" ? 54321 : 0),
       log: (line) => console.error(`${elapsed()}  ${line}`),
       onFunctionLine: verbose ? (line) => console.error(line) : undefined,
+      // 0 turns the timer off, for tests that call the worker themselves
+      workerSeconds: Number(Deno.env.get("LOCAL_WORKER_SECONDS") ?? 2),
     });
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) {

@@ -35,6 +35,8 @@ export interface Options {
   migrations?: string | false;
   /** `false`: run no supabase/seed.sql. */
   seed?: boolean;
+  /** Calls the media worker every so many seconds, as pg_cron does each minute; default: never. */
+  workerSeconds?: number;
   /** Progress lines. */
   log?: Log;
   /** Lines the functions write. */
@@ -123,6 +125,7 @@ export async function startSupabase(options: Options = {}): Promise<Supabase> {
     const realtime = await makeRealtime(context);
     started.push(realtime.stop);
     gateway.mount("realtime", realtime.handle);
+    if (functions && options.workerSeconds) started.push(startTimer(url, keys.secret, options.workerSeconds));
     log("ready");
 
     const env = {
@@ -184,6 +187,20 @@ function startTwilio(secrets: Record<string, string>) {
 }
 
 /** Functions whose file is not there yet are left out, with a word about it. */
+/** What pg_cron and pg_net do on the platform. A round that is still going on is not doubled. */
+function startTimer(url: string, key: string, seconds: number): () => Promise<void> {
+  let round: Promise<unknown> | undefined;
+  const timer = setInterval(() => {
+    round ??= fetch(`${url}/functions/v1/media-worker`, { method: "POST", headers: { apikey: key } })
+      .then((response) => response.body?.cancel(), () => {}) // the function's log says what went wrong
+      .finally(() => round = undefined);
+  }, seconds * 1000);
+  return async () => {
+    clearInterval(timer);
+    await round;
+  };
+}
+
 async function startOwnFunctions(
   options: Options,
   given: Omit<Parameters<typeof startFunctions>[0], "functions" | "deno" | "onLine">,

@@ -20,8 +20,9 @@ create table public.media_attachments (
   message_sid text,
   media_index smallint check (media_index between 0 and 9),
   attempts smallint not null default 0 check (attempts >= 0),
-  next_attempt_at timestamptz,
+  next_attempt_at timestamptz default now() + interval '24 hours',
   last_error text,
+  moved_from text check (moved_from in ('evidence', 'documents')),
   created_by uuid,
   created_at timestamptz not null default now(),
   stored_at timestamptz,
@@ -41,6 +42,8 @@ create table public.media_attachments (
   constraint media_attachments_failed_check check (status <> 'failed' or last_error is not null)
 );
 create index media_attachments_ticket_idx on public.media_attachments (tenant_id, ticket_id);
+create index media_attachments_due_idx on public.media_attachments (next_attempt_at) where next_attempt_at is not null;
+create index media_attachments_sha256_idx on public.media_attachments (sha256) where sha256 is not null;
 create index media_attachments_created_by_idx on public.media_attachments (created_by) where created_by is not null;
 
 comment on table public.media_attachments is
@@ -50,7 +53,10 @@ comment on column public.media_attachments.content_type is 'Declared at first; w
 comment on column public.media_attachments.file_size is 'Bytes. Declared at first (NULL for WhatsApp); what Storage recorded once the file has landed.';
 comment on column public.media_attachments.sha256 is 'Of the bytes, hex, computed by us; never the one a browser declared.';
 comment on column public.media_attachments.declared_sha256 is 'What the browser said it would upload, hex.';
-comment on column public.media_attachments.next_attempt_at is 'When the worker takes the row up (again); a lease while somebody works on it.';
+comment on column public.media_attachments.next_attempt_at is
+  'When the media worker looks at the row (again); a lease while somebody works on it; NULL when nothing is left to do. An announced upload is given 24 hours.';
+comment on column public.media_attachments.attempts is 'Tries so far, those that died on the way included.';
+comment on column public.media_attachments.moved_from is 'The bucket of an old copy that is yet to be deleted.';
 comment on column public.media_attachments.last_error is 'Stable code of why the last attempt failed; shown to staff.';
 comment on column public.media_attachments.created_by is
   'The user who uploaded it. No foreign key: evidence outlives the account.';

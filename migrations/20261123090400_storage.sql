@@ -133,6 +133,11 @@ begin
   select m.* into record from public.media_attachments m where m.file_id = split_part(new.name, '/', 2)::uuid;
   if found then
     -- the announced file, uploaded by who announced it, in its place, once
+    if new.bucket_id = 'gbv-evidence' and record.bucket <> new.bucket_id and record.path = new.name
+      and record.status = 'stored' and new.owner_id is null and private.ticket_is_sensitive(record.ticket_id)
+    then
+      return new; -- the worker's copy of a file whose ticket turned sensitive (complete_media_move)
+    end if;
     if (record.bucket, record.path, record.created_by::text) is distinct from (new.bucket_id, new.name, new.owner_id) then
       raise exception using errcode = '42501', message = 'this file_id was announced by somebody else or for another path';
     end if;
@@ -175,23 +180,37 @@ create function private.record_stored_object()
 as $$
 declare
   landed_file_id constant uuid := split_part(new.name, '/', 2)::uuid;
+  file public.media_attachments;
 begin
+  if exists (select 1 from public.media_attachments m where m.file_id = landed_file_id and m.bucket <> new.bucket_id) then
+    return null; -- the worker's copy: it is recorded when it has been verified
+  end if;
   if new.metadata ->> 'size' is null or new.metadata ->> 'mimetype' is null then
     raise exception using errcode = '42501', message = 'a file without size and type is not taken in';
   end if;
   insert into public.media_attachments as m (
-    file_id, tenant_id, bucket, path, filename, content_type, file_size, purpose, status, created_by, stored_at
+    file_id, tenant_id, bucket, path, filename, content_type, file_size, purpose, status, created_by, stored_at,
+    next_attempt_at
   ) values (
     landed_file_id, split_part(new.name, '/', 1)::uuid, new.bucket_id, new.name, split_part(new.name, '/', 3),
     new.metadata ->> 'mimetype', (new.metadata ->> 'size')::bigint, new.bucket_id, 'stored',
-    private.safe_uuid(new.owner_id), now()
+    private.safe_uuid(new.owner_id), now(), now()
   )
   on conflict (file_id) do update set
     content_type = excluded.content_type,
     file_size = excluded.file_size,
     status = case m.source when 'web' then 'stored' else m.status end,
     stored_at = case m.source when 'web' then excluded.stored_at else m.stored_at end,
-    last_error = case m.source when 'web' then null else m.last_error end;
+    last_error = case m.source when 'web' then null else m.last_error end,
+    -- due at once: its hash is to be taken
+    next_attempt_at = case m.source when 'web' then excluded.next_attempt_at else m.next_attempt_at end
+  returning m.* into file;
+  if file.source = 'web' then
+    perform private.record_custody(file.tenant_id, file.file_id, 'received', jsonb_build_object(
+      'source', 'web', 'file_size', file.file_size, 'content_type', file.content_type, 'uploaded_by', file.created_by,
+      'declared_sha256', file.declared_sha256, 'bucket', file.bucket
+    ));
+  end if;
   return null;
 end
 $$;

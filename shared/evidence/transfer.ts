@@ -52,10 +52,8 @@ export async function transferMedia(
         cause,
         ms: Math.round(performance.now() - started),
       });
-      await rpc(secretProject(environment), "fail_media_transfer", { file_id: record.file_id, reason, final })
-        .catch((error) =>
-          log({ ...line, code: "internal", job: "fail_media_transfer", cause: describe(error) })
-        );
+      await rpc(secretProject(environment), "fail_media_work", { file_id: record.file_id, reason, final })
+        .catch((error) => log({ ...line, code: "internal", job: "fail_media_work", cause: describe(error) }));
     }
   }
 }
@@ -133,6 +131,7 @@ async function verifyStored(
   return { content_type: record.content_type, ...stored };
 }
 
-function hashMismatch(): StorageServiceError {
+/** The error for bytes in Storage that are not those they should be. */
+export function hashMismatch(): StorageServiceError {
   return new StorageServiceError("internal", "The stored bytes are not those received.", "hash_mismatch");
 }

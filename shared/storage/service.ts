@@ -60,6 +60,20 @@ export class StorageService {
     if (error) throw translate(error);
   }
 
+  /** Copies a file to the same path of another bucket (`already_stored` if something is there). */
+  async copy({ bucket, path }: StoredFile, destinationBucket: Bucket): Promise<void> {
+    const { error } = await this.client.from(bucket).copy(path, path, { destinationBucket }).catch(
+      unreachable,
+    );
+    if (error) throw translate(error);
+  }
+
+  /** Deletes a file; one that is gone already is no error. */
+  async remove({ bucket, path }: StoredFile): Promise<void> {
+    const { error } = await this.client.from(bucket).remove([path]).catch(unreachable);
+    if (error) throw translate(error);
+  }
+
   /** The file's bytes as a stream. */
   async read({ bucket, path }: StoredFile): Promise<ReadableStream<Uint8Array>> {
     const { data, error } = await this.client.from(bucket).download(path).asStream();

@@ -8,14 +8,23 @@ import { connect } from "../support/stack.ts";
 const DEFINERS = [
   "private.announce_media",
   "private.announce_ticket_changes",
+  "private.call_media_worker",
   "private.check_bucket_limits",
+  "private.custody_head",
+  "private.first_tampered",
   "private.guard_stored_object",
   "private.new_tracking_number",
-  "private.record_evidence_access",
+  "private.record_custody",
   "private.record_stored_object",
+  "private.retry_media",
+  "private.schedule_moves",
   "private.ticket_is_sensitive",
+  "public.claim_media_work",
+  "public.complete_media_deletion",
+  "public.complete_media_hash",
+  "public.complete_media_move",
   "public.complete_media_transfer",
-  "public.fail_media_transfer",
+  "public.fail_media_work",
   "public.publish_municipality_event",
   "public.record_inbound_message",
   "public.route_inbound_message",
@@ -23,6 +32,7 @@ const DEFINERS = [
 
 /** What the API's roles may do with tables. Nothing else is granted to anybody. */
 const GRANTS = [
+  "authenticated custody_records SELECT",
   "authenticated evidence_access_log SELECT",
   "authenticated media_attachments SELECT",
   "authenticated municipalities SELECT",
@@ -30,6 +40,7 @@ const GRANTS = [
   "authenticated tickets SELECT",
   "authenticated tickets UPDATE",
   "authenticated whatsapp_numbers SELECT",
+  "service_role custody_records SELECT",
   "service_role evidence_access_log SELECT",
   "service_role inbound_messages SELECT",
   "service_role media_attachments SELECT",
@@ -48,13 +59,20 @@ const GRANTS = [
 
 /** Functions of the API's schema, and which of its roles may call each. */
 const CALLABLE = {
+  claim_media_work: ["service_role"],
+  complete_media_deletion: ["service_role"],
+  complete_media_hash: ["service_role"],
+  complete_media_move: ["service_role"],
   complete_media_transfer: ["service_role"],
   create_upload_slot: ["authenticated"],
-  fail_media_transfer: ["service_role"],
+  custody_certificate: ["authenticated"],
+  fail_media_work: ["service_role"],
   open_evidence: ["authenticated"],
   publish_municipality_event: ["service_role"],
   record_inbound_message: ["service_role"],
+  retry_media: ["authenticated"],
   route_inbound_message: ["service_role"],
+  verify_custody: ["authenticated", "service_role"],
 };
 
 const sql = connect();
