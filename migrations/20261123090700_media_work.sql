@@ -105,6 +105,18 @@ $$;
 comment on function public.claim_media_work(integer) is
   'The file that has been due longest, for lease_seconds the caller''s alone: {work: transfer, hash, move or delete_old, file_id, …}; NULL when nothing is due. Uploads that never came expire on the way.';
 
+create function private.hold_media(file_id uuid)
+  returns void
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  perform from public.media_attachments m where m.file_id = hold_media.file_id for no key update;
+end
+$$;
+comment on function private.hold_media(uuid) is
+  'Holds a file''s row, in a statement of its own: the next one then sees a ticket that turned sensitive while this one waited. One statement that waited would judge the ticket as it was before.';
+
 create function public.complete_media_transfer(file_id uuid, sha256 text, file_size bigint)
   returns void
   language plpgsql volatile security definer
@@ -113,6 +125,7 @@ as $$
 declare
   file public.media_attachments;
 begin
+  perform private.hold_media(complete_media_transfer.file_id);
   update public.media_attachments m
   set status = 'stored', sha256 = complete_media_transfer.sha256, stored_at = now(), last_error = null,
     attempts = greatest(m.attempts, 1), -- the webhook's own try was not claimed
@@ -150,6 +163,7 @@ as $$
 declare
   file public.media_attachments;
 begin
+  perform private.hold_media(complete_media_hash.file_id);
   update public.media_attachments m
   set sha256 = complete_media_hash.sha256,
     last_error = case when m.declared_sha256 <> complete_media_hash.sha256 then 'declared_hash_differs' end,
@@ -175,6 +189,7 @@ as $$
 declare
   file public.media_attachments;
 begin
+  perform private.hold_media(complete_media_move.file_id);
   update public.media_attachments m
   set bucket = 'gbv-evidence', moved_from = m.bucket, next_attempt_at = now(),
     sha256 = complete_media_move.sha256,
@@ -206,7 +221,8 @@ create function public.complete_media_deletion(file_id uuid)
   set search_path = ''
 as $$
   update public.media_attachments m
-  set moved_from = null, next_attempt_at = null
+  set moved_from = null, next_attempt_at = null,
+    last_error = case when m.declared_sha256 <> m.sha256 then 'declared_hash_differs' end
   where m.file_id = complete_media_deletion.file_id and m.moved_from is not null
     and not exists (select 1 from storage.objects o where o.bucket_id = m.moved_from and o.name = m.path)
 $$;
@@ -220,6 +236,7 @@ as $$
 declare
   file public.media_attachments;
 begin
+  perform private.hold_media(fail_media_work.file_id);
   update public.media_attachments m
   set last_error = reason,
     attempts = greatest(m.attempts, 1),
@@ -285,6 +302,7 @@ revoke execute on function
   private.max_attempts(),
   private.retry_delay(integer),
   private.retry_media(uuid),
+  private.hold_media(uuid),
   public.claim_media_work(integer),
   public.complete_media_transfer(uuid, text, bigint),
   public.complete_media_hash(uuid, text),
