@@ -17,6 +17,8 @@ interface Work extends StoredFile {
   work: "transfer" | "hash" | "move" | "delete_old";
   file_id: string;
   content_type: string;
+  /** NULL for a medium not yet transferred. */
+  file_size: number | null;
   sha256: string | null;
   media_index: number | null;
   moved_from: Bucket | null;
@@ -77,7 +79,7 @@ async function perform(environment: Environment, storage: StorageService, work: 
       return;
     }
     case "hash": {
-      const { sha256 } = await digest(await storage.read(work));
+      const { sha256 } = await readBack(storage, work, work);
       await rpc(project, "complete_media_hash", { file_id: work.file_id, sha256 });
       return;
     }
@@ -96,16 +98,23 @@ async function perform(environment: Environment, storage: StorageService, work: 
 async function move(environment: Environment, storage: StorageService, work: Work): Promise<void> {
   const project = secretProject(environment);
   const target: StoredFile = { bucket: "gbv-evidence", path: work.path };
-  const source = await digest(await storage.read(work));
+  const source = await readBack(storage, work, work);
   if (work.sha256 && work.sha256 !== source.sha256) throw hashMismatch();
   await storage.copy(work, target.bucket).catch((error) => {
     if (!(error instanceof StorageServiceError && error.reason === "already_stored")) throw error;
   });
-  const copy = await digest(await storage.read(target));
+  const copy = await readBack(storage, target, work);
   if (copy.sha256 !== source.sha256) throw hashMismatch();
   await rpc(project, "complete_media_move", { file_id: work.file_id, sha256: copy.sha256 });
   await storage.remove(work);
   await rpc(project, "complete_media_deletion", { file_id: work.file_id });
+}
+
+/** Size and hash of what lies in Storage; an answer that was cut short is none. */
+async function readBack(storage: StorageService, file: StoredFile, { file_size }: Work) {
+  const found = await digest(await storage.read(file));
+  if (found.file_size !== file_size) throw hashMismatch();
+  return found;
 }
 
 /** Where the medium lies at Twilio, from the sealed parameters of its message. */
