@@ -57,7 +57,16 @@ export interface Supabase {
   /** Undefined when started with `functions: false`. */
   functions?: Functions;
   connect(role: LoginRole): postgres.Sql;
+  /** As a crash of the database's machine; resolves when it takes connections again. */
+  restartDatabase(): Promise<void>;
+  /** What goes wrong, set by tests while it should. */
+  faults: Faults;
   stop(): Promise<void>;
+}
+
+export interface Faults {
+  /** Sees each request to Storage first; what it returns is the answer. */
+  storage?: (request: Request) => Promise<Response | undefined>;
 }
 
 /** A start that failed for a reason the user can mend: its message says all. */
@@ -121,7 +130,9 @@ export async function startSupabase(options: Options = {}): Promise<Supabase> {
     if (functions) gateway.mount("functions", functions.handle);
     gateway.mount("auth", makeAuth(context));
     gateway.mount("rest", await makeRest(context));
-    gateway.mount("storage", await makeStorage(context));
+    const faults: Faults = {};
+    const storage = await makeStorage(context);
+    gateway.mount("storage", async (request) => await faults.storage?.(request) ?? await storage(request));
     const realtime = await makeRealtime(context);
     started.push(realtime.stop);
     gateway.mount("realtime", realtime.handle);
@@ -141,7 +152,8 @@ export async function startSupabase(options: Options = {}): Promise<Supabase> {
       PRETEND_TWILIO_URL: twilio.url,
     };
     const { directory, mark } = scratch;
-    return { url, keys, env, users, directory, mark, functions, connect: database.connect, stop };
+    const { connect, restart: restartDatabase } = database;
+    return { url, keys, env, users, directory, mark, functions, connect, restartDatabase, faults, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -186,7 +198,6 @@ function startTwilio(secrets: Record<string, string>) {
   });
 }
 
-/** Functions whose file is not there yet are left out, with a word about it. */
 /** What pg_cron and pg_net do on the platform. A round that is still going on is not doubled. */
 function startTimer(url: string, key: string, seconds: number): () => Promise<void> {
   let round: Promise<unknown> | undefined;
@@ -201,6 +212,7 @@ function startTimer(url: string, key: string, seconds: number): () => Promise<vo
   };
 }
 
+/** Functions whose file is not there yet are left out, with a word about it. */
 async function startOwnFunctions(
   options: Options,
   given: Omit<Parameters<typeof startFunctions>[0], "functions" | "deno" | "onLine">,
