@@ -29,8 +29,10 @@ create table public.media_attachments (
   constraint media_attachments_path_key unique (bucket, path),
   constraint media_attachments_medium_key unique (message_sid, media_index),
   constraint media_attachments_ticket_fkey foreign key (tenant_id, ticket_id) references public.tickets (tenant_id, id),
+  -- the pattern is a constant: one made of the row's ids would be compiled anew for every row, at 2 ms each
   constraint media_attachments_path_check check (
-    path ~ ('^' || tenant_id || '/' || file_id || '/[A-Za-z0-9_][A-Za-z0-9._-]{0,179}$')
+    starts_with(path, tenant_id || '/' || file_id || '/')
+    and substr(path, 75) ~ '^[A-Za-z0-9_][A-Za-z0-9._-]{0,179}$'
   ),
   constraint media_attachments_medium_check check (
     (source = 'whatsapp') = (message_sid is not null) and (message_sid is null) = (media_index is null)
