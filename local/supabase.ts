@@ -18,7 +18,7 @@ import { makeRest } from "./rest.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
 import { makeStorage } from "./storage.ts";
 import { startTwilio as startPretendTwilio } from "./twilio.ts";
-import type { Context, LoginRole } from "./types.ts";
+import type { Context, Handler, LoginRole } from "./types.ts";
 
 type Log = (line: string) => void;
 
@@ -65,8 +65,8 @@ export interface Supabase {
 }
 
 export interface Faults {
-  /** Sees each request to Storage first; what it returns is the answer. */
-  storage?: (request: Request) => Promise<Response | undefined>;
+  /** Sees each request to Storage first; what it returns is the answer. `serve` is the real service. */
+  storage?: (request: Request, serve: Handler) => Promise<Response | undefined>;
 }
 
 /** A start that failed for a reason the user can mend: its message says all. */
@@ -132,7 +132,10 @@ export async function startSupabase(options: Options = {}): Promise<Supabase> {
     gateway.mount("rest", await makeRest(context));
     const faults: Faults = {};
     const storage = await makeStorage(context);
-    gateway.mount("storage", async (request) => await faults.storage?.(request) ?? await storage(request));
+    gateway.mount(
+      "storage",
+      async (request) => await faults.storage?.(request, storage) ?? await storage(request),
+    );
     const realtime = await makeRealtime(context);
     started.push(realtime.stop);
     gateway.mount("realtime", realtime.handle);
