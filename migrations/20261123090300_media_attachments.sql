@@ -37,16 +37,27 @@ create table public.media_attachments (
   constraint media_attachments_medium_check check (
     (source = 'whatsapp') = (message_sid is not null) and (message_sid is null) = (media_index is null)
   ),
+  constraint media_attachments_bucket_of_purpose_check check (
+    bucket = 'gbv-evidence'
+    or bucket = case when purpose = 'evidence' then 'evidence' when purpose <> 'gbv-evidence' then 'documents' end
+  ),
   constraint media_attachments_stored_check check (
     status <> 'stored'
     or (file_size is not null and stored_at is not null and (source = 'web' or sha256 is not null))
   ),
   constraint media_attachments_failed_check check (status <> 'failed' or last_error is not null)
 );
+create index media_attachments_created_at_idx on public.media_attachments (tenant_id, created_at desc);
 create index media_attachments_ticket_idx on public.media_attachments (tenant_id, ticket_id);
 create index media_attachments_due_idx on public.media_attachments (next_attempt_at) where next_attempt_at is not null;
 create index media_attachments_sha256_idx on public.media_attachments (sha256) where sha256 is not null;
-create index media_attachments_created_by_idx on public.media_attachments (created_by) where created_by is not null;
+create index media_attachments_created_by_idx on public.media_attachments (created_by, status) where created_by is not null;
+
+-- as for tickets: no estimate tells how much GBV evidence there is
+alter table public.media_attachments
+  alter column bucket set statistics 0,
+  alter column purpose set statistics 0,
+  alter column tenant_id set statistics 0;
 
 comment on table public.media_attachments is
   'Every file, announced, stored or failed. Written by functions only; readable by those who may read the file.';
@@ -179,6 +190,33 @@ $$;
 comment on function private.check_bucket_limits(text, text, bigint) is
   'The largest file the bucket accepts, in bytes. Refuses what it does not accept: PT415 unsupported_media_type, PT413 payload_too_large.';
 
+-- Whoever announces files, by create_upload_slot or by the table itself: only what the bucket accepts, and no flood of them.
+-- SECURITY DEFINER: a manager cannot see the GBV files he announced, and they count.
+create function private.check_announced()
+  returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+begin
+  if new.status = 'pending' and new.created_by is not null then
+    perform private.check_bucket_limits(new.bucket, new.content_type, new.file_size);
+    if (
+      select count(*) from (
+        select 1 from public.media_attachments m where m.created_by = new.created_by and m.status = 'pending' limit 200
+      ) announced
+    ) >= 200 then
+      raise exception using errcode = 'PT403', message = 'forbidden', detail = '200 announced files are yet to be uploaded';
+    end if;
+  end if;
+  return new;
+end
+$$;
+comment on function private.check_announced() is 'Trigger: an announced file fits its bucket, and a user has at most 200 that are yet to come.';
+
+create trigger media_check_announced
+  before insert on public.media_attachments
+  for each row execute function private.check_announced();
+
 create function public.create_upload_slot(
   purpose text,
   filename text,
@@ -237,8 +275,9 @@ revoke execute on function
   private.bucket_for(text, boolean),
   private.caller_may_upload(text),
   private.check_bucket_limits(text, text, bigint),
+  private.check_announced(),
   public.create_upload_slot(text, text, text, text, bigint, uuid, text)
-  from public;
+  from public, anon, authenticated, service_role;
 grant execute on function
   private.ticket_is_sensitive(uuid),
   private.is_gbv(text, uuid),

@@ -73,7 +73,7 @@ begin
       and t.status::text not in ('resolved', 'closed')
       and t.created_at > now() - interval '7 days'
       and (t.is_sensitive or not number.is_sensitive)
-    order by t.created_at desc
+    order by t.is_sensitive desc, t.created_at desc
     limit 1;
   end if;
   return jsonb_build_object(
@@ -162,8 +162,8 @@ begin
       from jsonb_array_elements(record_inbound_message.media) with ordinality e
     ) f;
     perform private.record_custody(m.tenant_id, m.file_id, 'received', jsonb_build_object(
-      'source', 'whatsapp', 'message_sid', m.message_sid, 'media_index', m.media_index, 'content_type', m.content_type,
-      'bucket', m.bucket
+      'source', 'whatsapp', 'message_sid', m.message_sid, 'media_index', m.media_index, 'filename', m.filename,
+      'path', m.path, 'ticket_id', m.ticket_id, 'content_type', m.content_type, 'bucket', m.bucket
     ))
     from public.media_attachments m where m.message_sid = message.message_sid order by m.media_index;
   else
@@ -194,8 +194,28 @@ comment on function public.record_inbound_message(text, text, text, text, jsonb,
 revoke execute on function
   public.route_inbound_message(text, text, uuid),
   public.record_inbound_message(text, text, text, text, jsonb, text, text, uuid)
-  from public;
+  from public, anon, authenticated, service_role;
 grant execute on function
   public.route_inbound_message(text, text, uuid),
   public.record_inbound_message(text, text, text, text, jsonb, text, text, uuid)
   to service_role;
+
+-- An adopted tickets table may ask for what we do not know of. Then every report would be lost: better to learn it now.
+do $$
+declare
+  municipality uuid;
+begin
+  insert into public.municipalities (slug, name) values ('trial-of-this-migration', 'Trial') returning id into municipality;
+  insert into public.tickets (tenant_id, category, is_sensitive, description, encrypted_description, sender_ref, language)
+  values
+    (municipality, 'other', false, 'trial', null, 'trial', 'en'),
+    (municipality, 'gbv', true, null, 'trial', 'trial', 'en');
+  raise exception using errcode = 'TRIAL'; -- takes it all back
+exception
+  when sqlstate 'TRIAL' then
+    null;
+  when others then
+    raise exception 'public.tickets cannot be adopted: opening a ticket failed: %', sqlerrm
+      using hint = 'Columns of your own need a default or to allow NULL; category, status, severity and language must take our values. Then push again.';
+end
+$$;

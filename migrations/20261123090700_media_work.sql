@@ -14,7 +14,10 @@ as $$
 begin
   -- every row is touched, so that one whose storing is not committed yet is waited for and seen
   update public.media_attachments m
-  set next_attempt_at = case when m.status = 'stored' and m.bucket <> 'gbv-evidence' then now() else m.next_attempt_at end
+  set
+    -- before all other work, and with all its tries
+    next_attempt_at = case when m.status = 'stored' and m.bucket <> 'gbv-evidence' then '-infinity' else m.next_attempt_at end,
+    attempts = case when m.status = 'stored' and m.bucket <> 'gbv-evidence' then 0 else m.attempts end
   where m.tenant_id = new.tenant_id and m.ticket_id = new.id;
   return null;
 end
@@ -36,7 +39,6 @@ as $$
     when m.status = 'stored' and m.bucket <> 'gbv-evidence' and private.ticket_is_sensitive(m.ticket_id) then 'move'
     when m.status = 'stored' and m.sha256 is null then 'hash'
     when m.status = 'pending' and m.source = 'whatsapp' then 'transfer'
-    when m.status = 'pending' then 'expire'
   end
 $$;
 comment on function private.work_of(public.media_attachments) is 'What is to be done with a file; NULL for nothing.';
@@ -70,9 +72,19 @@ declare
   file public.media_attachments;
   work text;
 begin
+  -- uploads that never came; no byte was received, so there is nothing to record
+  update public.media_attachments m
+  set status = 'expired', next_attempt_at = null, last_error = 'never_came'
+  where m.file_id in (
+    select e.file_id from public.media_attachments e
+    where e.next_attempt_at <= now() and e.status = 'pending' and e.source = 'web'
+    order by e.next_attempt_at
+    limit 200
+    for no key update skip locked
+  );
   loop
     select m.* into file from public.media_attachments m
-    where m.next_attempt_at <= now()
+    where m.next_attempt_at <= now() and not (m.status = 'pending' and m.source = 'web')
     order by m.next_attempt_at
     limit 1
     for no key update skip locked;
@@ -80,13 +92,10 @@ begin
       return null;
     end if;
     work := private.work_of(file);
-    if work = 'expire' then
-      update public.media_attachments m set status = 'expired', next_attempt_at = null, last_error = 'never_came'
-      where m.file_id = file.file_id;
-      perform private.record_custody(file.tenant_id, file.file_id, 'expired');
-    elsif work = 'transfer' and file.attempts >= private.max_attempts() then
-      -- the last try died without a word
+    if work = 'transfer' and file.attempts >= private.max_attempts() then
+      -- the last try died without a word; ends here, since it holds its chain's head
       perform public.fail_media_work(file.file_id, coalesce(file.last_error, 'internal'), true);
+      return jsonb_build_object('work', 'given_up', 'file_id', file.file_id);
     elsif work is null then
       update public.media_attachments m set next_attempt_at = null where m.file_id = file.file_id;
     else
@@ -103,7 +112,7 @@ begin
 end
 $$;
 comment on function public.claim_media_work(integer) is
-  'The file that has been due longest, for lease_seconds the caller''s alone: {work: transfer, hash, move or delete_old, file_id, …}; NULL when nothing is due. Uploads that never came expire on the way.';
+  'The file that has been due longest, for lease_seconds the caller''s alone: {work: transfer, hash, move, delete_old or given_up, file_id, …}; NULL when nothing is due. Uploads that never came expire on the way.';
 
 create function private.hold_media(file_id uuid)
   returns void
@@ -130,7 +139,7 @@ begin
   set status = 'stored', sha256 = complete_media_transfer.sha256, stored_at = now(), last_error = null,
     attempts = greatest(m.attempts, 1), -- the webhook's own try was not claimed
     -- turned sensitive meanwhile: it is to be moved
-    next_attempt_at = case when m.bucket <> 'gbv-evidence' and private.ticket_is_sensitive(m.ticket_id) then now() end
+    next_attempt_at = case when m.bucket <> 'gbv-evidence' and private.ticket_is_sensitive(m.ticket_id) then '-infinity'::timestamptz end
   where m.file_id = complete_media_transfer.file_id
     and m.source = 'whatsapp' and m.status in ('pending', 'failed')
     and exists (
@@ -155,7 +164,7 @@ $$;
 comment on function public.complete_media_transfer(uuid, text, bigint) is
   'A medium lies in Storage, so many bytes with this SHA-256 (hex): its record becomes stored. Again is no error.';
 
-create function public.complete_media_hash(file_id uuid, sha256 text)
+create function public.complete_media_hash(file_id uuid, sha256 text, sniffed_type text default null)
   returns void
   language plpgsql volatile security definer
   set search_path = ''
@@ -166,20 +175,23 @@ begin
   perform private.hold_media(complete_media_hash.file_id);
   update public.media_attachments m
   set sha256 = complete_media_hash.sha256,
-    last_error = case when m.declared_sha256 <> complete_media_hash.sha256 then 'declared_hash_differs' end,
-    next_attempt_at = case when m.bucket <> 'gbv-evidence' and private.ticket_is_sensitive(m.ticket_id) then now() end
+    last_error = case
+      when m.declared_sha256 <> complete_media_hash.sha256 then 'declared_hash_differs'
+      when sniffed_type is null then 'type_mismatch'
+    end,
+    next_attempt_at = case when m.bucket <> 'gbv-evidence' and private.ticket_is_sensitive(m.ticket_id) then '-infinity'::timestamptz end
   where m.file_id = complete_media_hash.file_id and m.status = 'stored' and m.sha256 is null
   returning m.* into file;
   if found then
     perform private.record_custody(file.tenant_id, file.file_id, 'hashed', jsonb_build_object(
-      'sha256', file.sha256, 'declared_sha256', file.declared_sha256,
-      'as_declared', file.declared_sha256 = file.sha256
+      'sha256', file.sha256, 'file_size', file.file_size, 'content_type', file.content_type, 'sniffed_type', sniffed_type,
+      'declared_sha256', file.declared_sha256, 'as_declared', file.declared_sha256 = file.sha256
     ));
   end if;
 end
 $$;
-comment on function public.complete_media_hash(uuid, text) is
-  'The SHA-256 (hex) of an uploaded file. One that its browser declared otherwise is noted in last_error, declared_hash_differs.';
+comment on function public.complete_media_hash(uuid, text, text) is
+  'The SHA-256 (hex) of an uploaded file, and the type its bytes show. What its browser declared otherwise is noted in last_error: declared_hash_differs, type_mismatch (sniffed_type is NULL).';
 
 create function public.complete_media_move(file_id uuid, sha256 text)
   returns void
@@ -203,7 +215,7 @@ begin
   returning m.* into file;
   if found then
     perform private.record_custody(file.tenant_id, file.file_id, 'moved', jsonb_build_object(
-      'from', file.moved_from, 'to', file.bucket, 'sha256', file.sha256
+      'from', file.moved_from, 'bucket', file.bucket, 'sha256', file.sha256, 'file_size', file.file_size
     ));
   elsif not exists (
     select 1 from public.media_attachments m where m.file_id = complete_media_move.file_id and m.bucket = 'gbv-evidence'
@@ -246,6 +258,8 @@ begin
     end,
     next_attempt_at = case
       when private.work_of(m) = 'transfer' and (final or m.attempts >= private.max_attempts()) then null
+      -- what is to be hidden is not put off
+      when private.work_of(m) in ('move', 'delete_old') then now() + least(private.retry_delay(m.attempts), '5 minutes')
       else now() + private.retry_delay(m.attempts)
     end
   where m.file_id = fail_media_work.file_id and private.work_of(m) is not null
@@ -305,16 +319,16 @@ revoke execute on function
   private.hold_media(uuid),
   public.claim_media_work(integer),
   public.complete_media_transfer(uuid, text, bigint),
-  public.complete_media_hash(uuid, text),
+  public.complete_media_hash(uuid, text, text),
   public.complete_media_move(uuid, text),
   public.complete_media_deletion(uuid),
   public.fail_media_work(uuid, text, boolean),
   public.retry_media(uuid)
-  from public;
+  from public, anon, authenticated, service_role;
 grant execute on function
   public.claim_media_work(integer),
   public.complete_media_transfer(uuid, text, bigint),
-  public.complete_media_hash(uuid, text),
+  public.complete_media_hash(uuid, text, text),
   public.complete_media_move(uuid, text),
   public.complete_media_deletion(uuid),
   public.fail_media_work(uuid, text, boolean)

@@ -25,12 +25,13 @@ begin
   end if;
   perform net.http_post(
     url => url, body => '{}'::jsonb,
-    headers => jsonb_build_object('content-type', 'application/json', 'apikey', key)
+    headers => jsonb_build_object('content-type', 'application/json', 'apikey', key),
+    timeout_milliseconds => 150000 -- a round takes a minute and what the last file takes
   );
 end
 $$;
 comment on function private.call_media_worker() is 'Calls the media worker if anything is due. pg_cron runs it each minute.';
-revoke execute on function private.call_media_worker() from public;
+revoke execute on function private.call_media_worker() from public, anon, authenticated, service_role;
 
 do $$
 begin
@@ -38,8 +39,11 @@ begin
     raise notice 'pg_cron and pg_net are not here: call the media-worker function each minute in another way, by POST with a secret key as apikey.';
     return;
   end if;
-  create extension if not exists pg_cron;
-  create extension if not exists pg_net;
+  create extension if not exists pg_cron with schema pg_catalog;
+  create extension if not exists pg_net with schema extensions;
   perform cron.schedule('media-worker', '* * * * *', 'select private.call_media_worker()');
+exception
+  when others then
+    raise warning 'the schedule could not be set up: %. Call the media-worker function each minute in another way.', sqlerrm;
 end
 $$;

@@ -128,7 +128,7 @@ async function verifyStored(
   const offered = await digest(response.body!);
   const stored = await digest(await storage.read(record));
   if (stored.sha256 !== offered.sha256) throw hashMismatch();
-  return { content_type: record.content_type, ...stored };
+  return { content_type: record.content_type, file_size: stored.file_size, sha256: stored.sha256 };
 }
 
 /** The error for bytes in Storage that are not those they should be. */

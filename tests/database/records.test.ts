@@ -173,6 +173,9 @@ Deno.test("the record of a GBV read names the caller of the token, whatever is a
   );
   for (const role of ["manager", "field_worker", "citizen"] as const) {
     assertEquals(await ok((await person(role)).supabase.from("evidence_access_log").select("seq")), []);
+    // nor what happened to ordinary files: the gaps in the numbers would tell how much GBV there is
+    assertEquals(await ok((await person(role)).supabase.from("custody_records").select("seq")), []);
+    assert((await (await person(role)).supabase.rpc("custody_certificate", { file_id: file.fileId })).error);
   }
   const stranger = await person("admin", "polokwane");
   assertEquals(
@@ -205,4 +208,43 @@ Deno.test("nobody signed in calls what only the service may, nobody else what us
     }
   }
   assertEquals((await anonymous.rpc("open_evidence", { files: [], request_id: "x" })).error?.code, "42501");
+});
+
+Deno.test("a user has at most 200 announced files that are yet to come, and none that its bucket would refuse", async () => {
+  const worker = await person("ward_councillor", "polokwane");
+  const announce = (count: number, fields: Record<string, unknown> = {}) =>
+    worker.supabase.from("media_attachments").insert(Array.from({ length: count }, () => {
+      const file_id = crypto.randomUUID();
+      return {
+        file_id,
+        tenant_id: worker.tenant,
+        bucket: "evidence",
+        path: `${worker.tenant}/${file_id}/photo.jpg`,
+        filename: "photo.jpg",
+        content_type: "image/jpeg",
+        file_size: 10,
+        purpose: "evidence",
+        created_by: worker.userId,
+        ...fields,
+      };
+    }));
+  assert((await announce(1, { content_type: "text/html" })).error);
+  assert((await announce(1, { file_size: 51 * 1024 * 1024 })).error);
+  assert((await announce(1, { purpose: "documents" })).error);
+  assert((await announce(201)).error);
+  assertEquals((await announce(150)).error, null);
+  assert((await announce(51)).error);
+});
+
+Deno.test("a file deleted with the service key is said to be deleted, and keeps its record", async () => {
+  const file = await serviceFile("evidence", "polokwane");
+  await ok(service.storage.from("evidence").remove([file.path]));
+  const row = await ok(
+    service.from("media_attachments").select("status, last_error").eq("file_id", file.fileId).single(),
+  );
+  assertEquals(row, { status: "failed", last_error: "deleted" });
+  const records = await ok(
+    service.from("custody_records").select("event").eq("file_id", file.fileId).order("seq"),
+  );
+  assertEquals(records.map(({ event }) => event), ["received", "deleted"]);
 });
