@@ -247,9 +247,9 @@ class Worker {
       this.pid = undefined;
       if (this.#stopped) return;
       this.write(`[${config.name}] process ended with ${status.signal ?? `status ${status.code}`}`);
-      // At once after a crash, slower and slower for one that does not even start.
+      // At once after a crash or a kill, slower and slower for one that does not even start.
       const hadStarted = await listening.promise !== undefined;
-      this.#delay = hadStarted ? 0 : Math.min(5000, this.#delay * 2 + 100);
+      this.#delay = hadStarted || status.signal === "SIGKILL" ? 0 : Math.min(5000, this.#delay * 2 + 100);
       if (this.#delay > 0) {
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, this.#delay);

@@ -129,6 +129,8 @@ async function main(): Promise<number> {
       twilioPort: mode === "start" && port === undefined ? 54327 : 0, // where whatsapp.ts looks
       log: (line) => console.error(`${elapsed()}  ${line}`),
       onFunctionLine: verbose ? (line) => console.error(line) : undefined,
+      // 0 turns the timer off, for tests that call the worker themselves
+      workerSeconds: Number(Deno.env.get("LOCAL_WORKER_SECONDS") ?? 2),
     });
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) {

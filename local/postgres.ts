@@ -11,6 +11,8 @@ export interface Database {
   connect(role: LoginRole): postgres.Sql;
   /** For a client of its own. */
   url(role: LoginRole): string;
+  /** A crash: every connection breaks, what was not committed is gone; then it starts again on the same port. */
+  restart(): Promise<void>;
   /** Closes the pools; Postgres itself is stopped by the run's keeper. */
   close(): Promise<void>;
 }
@@ -55,10 +57,10 @@ export async function startPostgres(scratch: Scratch): Promise<Database> {
     throw new Error(`Postgres could not make its data directory: ${new TextDecoder().decode(initdb.stderr)}`);
   }
 
-  for (let attempt = 1;; attempt++) {
-    const port = freePort();
-    // Its log lies in the data directory, the one place here where the database's account may write.
-    const log = join(data, "server.log");
+  // Its log lies in the data directory, the one place here where the database's account may write.
+  const log = join(data, "server.log");
+  /** The process once it is ready for connections, or undefined when it ended before. */
+  const start = async (port: number) => {
     const child = new Deno.Command("/bin/sh", {
       args: [
         "-c",
@@ -76,19 +78,41 @@ export async function startPostgres(scratch: Scratch): Promise<Database> {
     let exited = false;
     child.status.then(() => exited = true);
     while (!exited) {
-      const state = await Deno.readTextFile(join(data, "postmaster.pid")).catch(() => "");
-      if (state.split("\n")[7]?.trim() === "ready") return makeDatabase(port);
+      const state = (await Deno.readTextFile(join(data, "postmaster.pid")).catch(() => "")).split("\n");
+      if (state[0] === `${child.pid}` && state[7]?.trim() === "ready") return child;
       await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+
+  for (let attempt = 1;; attempt++) {
+    const port = freePort();
+    let child = await start(port);
+    if (child) {
+      return makeDatabase(port, async () => {
+        globalThis.addEventListener("error", ignoreLateWrite);
+        child!.kill("SIGQUIT");
+        await child!.status;
+        child = await start(port);
+        if (!child) throw new Error(`Postgres did not start again: ${await Deno.readTextFile(log)}`);
+      });
     }
     // Somebody took the port in between: try another.
     if (attempt === 3) throw new Error(`Postgres did not start: ${await Deno.readTextFile(log)}`);
   }
 }
 
-function makeDatabase(port: number): Database {
+/** postgres.js writes to a connection that a crash has closed, from a timer, where nobody could catch the error. */
+function ignoreLateWrite(event: ErrorEvent): void {
+  if (/reading 'write'/.test(event.message) || /reading 'write'/.test(String(event.error))) {
+    event.preventDefault();
+  }
+}
+
+function makeDatabase(port: number, restart: () => Promise<void>): Database {
   const pools = new Map<LoginRole, postgres.Sql>();
   return {
     port,
+    restart,
     url: (role) => `postgresql://${role}:postgres@127.0.0.1:${port}/postgres`,
     connect(role) {
       let pool = pools.get(role);

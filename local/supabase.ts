@@ -18,7 +18,7 @@ import { makeRest } from "./rest.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
 import { makeStorage } from "./storage.ts";
 import { startTwilio as startPretendTwilio } from "./twilio.ts";
-import type { Context, LoginRole } from "./types.ts";
+import type { Context, Handler, LoginRole } from "./types.ts";
 
 type Log = (line: string) => void;
 
@@ -37,6 +37,8 @@ export interface Options {
   migrations?: string | false;
   /** `false`: run no supabase/seed.sql. */
   seed?: boolean;
+  /** Calls the media worker every so many seconds, as pg_cron does each minute; default: never. */
+  workerSeconds?: number;
   /** Progress lines. */
   log?: Log;
   /** Lines the functions write. */
@@ -57,7 +59,16 @@ export interface Supabase {
   /** Undefined when started with `functions: false`. */
   functions?: Functions;
   connect(role: LoginRole): postgres.Sql;
+  /** As a crash of the database's machine; resolves when it takes connections again. */
+  restartDatabase(): Promise<void>;
+  /** What goes wrong, set by tests while it should. */
+  faults: Faults;
   stop(): Promise<void>;
+}
+
+export interface Faults {
+  /** Sees each request to Storage first; what it returns is the answer. `serve` is the real service. */
+  storage?: (request: Request, serve: Handler) => Promise<Response | undefined>;
 }
 
 /** A start that failed for a reason the user can mend: its message says all. */
@@ -121,10 +132,16 @@ export async function startSupabase(options: Options = {}): Promise<Supabase> {
     if (functions) gateway.mount("functions", functions.handle);
     gateway.mount("auth", makeAuth(context));
     gateway.mount("rest", await makeRest(context));
-    gateway.mount("storage", await makeStorage(context));
+    const faults: Faults = {};
+    const storage = await makeStorage(context);
+    gateway.mount(
+      "storage",
+      async (request) => await faults.storage?.(request, storage) ?? await storage(request),
+    );
     const realtime = await makeRealtime(context);
     started.push(realtime.stop);
     gateway.mount("realtime", realtime.handle);
+    if (functions && options.workerSeconds) started.push(startTimer(url, keys.secret, options.workerSeconds));
     log("ready");
 
     const env = {
@@ -140,7 +157,8 @@ export async function startSupabase(options: Options = {}): Promise<Supabase> {
       PRETEND_TWILIO_URL: twilio.url,
     };
     const { directory, mark } = scratch;
-    return { url, keys, env, users, directory, mark, functions, connect: database.connect, stop };
+    const { connect, restart: restartDatabase } = database;
+    return { url, keys, env, users, directory, mark, functions, connect, restartDatabase, faults, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -184,6 +202,20 @@ function startTwilio(secrets: Record<string, string>, port?: number) {
     webhookUrl: secrets.TWILIO_WEBHOOK_URL!,
     port,
   });
+}
+
+/** What pg_cron and pg_net do on the platform. A round that is still going on is not doubled. */
+function startTimer(url: string, key: string, seconds: number): () => Promise<void> {
+  let round: Promise<unknown> | undefined;
+  const timer = setInterval(() => {
+    round ??= fetch(`${url}/functions/v1/media-worker`, { method: "POST", headers: { apikey: key } })
+      .then((response) => response.body?.cancel(), () => {}) // the function's log says what went wrong
+      .finally(() => round = undefined);
+  }, seconds * 1000);
+  return async () => {
+    clearInterval(timer);
+    await round;
+  };
 }
 
 /** Functions whose file is not there yet are left out, with a word about it. */

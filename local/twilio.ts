@@ -91,7 +91,9 @@ class Twilio {
   }
 
   async answer(request: Request): Promise<Response> {
-    const host = request.headers.get("x-pretend-host");
+    // an operator's command asks this address itself (`--twilio-url`)
+    const isApiPath = new URL(request.url).pathname.startsWith("/2010-04-01/");
+    const host = request.headers.get("x-pretend-host") ?? (isApiPath ? "api.twilio.com" : null);
     const url = new URL(request.url);
     if (!host) return await this.#control(request, url);
     const cdn = host.endsWith(".twiliocdn.com");

@@ -59,8 +59,15 @@ $$;
 comment on function private.caller_sees_sensitive() is
   'Whether the caller may read gender-based violence reports and their files.';
 
--- Postgres lets everybody execute a new function; here each one is granted by name, in this and every later migration.
-revoke execute on all functions in schema private from public;
+-- Postgres lets everybody execute a new function, and a project may have default privileges that let its API's roles;
+-- here each one is granted by name, in this and every later migration.
+revoke execute on function
+  private.safe_uuid(text),
+  private.caller_tenant(),
+  private.caller_role(),
+  private.caller_is_staff(),
+  private.caller_sees_sensitive()
+  from public, anon, authenticated, service_role;
 grant execute on function
   private.safe_uuid(text),
   private.caller_tenant(),

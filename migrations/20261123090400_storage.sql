@@ -33,13 +33,28 @@ comment on function private.is_our_bucket(text) is 'Whether the bucket is one of
 
 -- Reading ------------------------------------------------------------------------------------------------------------
 
+-- SECURITY DEFINER: the caller's own records, whether or not the caller may read records.
+create function private.caller_opened(file_id uuid)
+  returns boolean
+  language sql stable security definer
+  set search_path = ''
+as $$
+  select exists (
+    select 1 from public.custody_records r
+    where r.file_id = caller_opened.file_id and r.event = 'url_signed' and r.user_id = (select auth.uid())
+      and r.recorded_at > now() - interval '15 minutes'
+  )
+$$;
+comment on function private.caller_opened(uuid) is 'Whether the caller was given a URL of this file, and that recorded, within the last 15 minutes.';
+
 create policy "evidence: open to be read" on storage.objects
   for select to authenticated
   using (bucket_id in ('evidence', 'documents', 'gbv-evidence'));
 
 -- The operations are an allow-list: without it a user could copy GBV evidence into an open bucket (object.copy reads it).
 -- Signing GBV evidence is not among what a user's token does: its URL is recorded first (open_evidence), and only then
--- signed by the service, for at most 15 minutes, which a policy cannot see.
+-- signed by the service, for at most 15 minutes, which a policy cannot see. Downloading it with one's own token is, once that
+-- reading has been recorded, for 15 minutes.
 create policy "evidence: read a file if you may read its record" on storage.objects
   as restrictive for select to authenticated
   using (
@@ -54,8 +69,12 @@ create policy "evidence: read a file if you may read its record" on storage.obje
         select 1 from public.media_attachments m
         where m.bucket = bucket_id and m.path = name and m.status = 'stored'
           and (
-            not (select storage.allow_any_operation(array['object.sign', 'object.sign_many']))
+            (select storage.allow_any_operation(array['object.list', 'object.list_v2']))
             or not private.is_gbv(m.bucket, m.ticket_id)
+            or (
+              not (select storage.allow_any_operation(array['object.sign', 'object.sign_many']))
+              and private.caller_opened(m.file_id)
+            )
           )
       )
     )
@@ -133,10 +152,15 @@ begin
   select m.* into record from public.media_attachments m where m.file_id = split_part(new.name, '/', 2)::uuid;
   if found then
     -- the announced file, uploaded by who announced it, in its place, once
-    if (record.bucket, record.path, record.created_by::text) is distinct from (new.bucket_id, new.name, new.owner_id) then
-      raise exception using errcode = '42501', message = 'this file_id was announced by somebody else or for another path';
+    if new.bucket_id = 'gbv-evidence' and record.bucket <> new.bucket_id and record.path = new.name
+      and record.status = 'stored' and new.owner_id is null and private.ticket_is_sensitive(record.ticket_id)
+    then
+      return new; -- the worker's copy of a file whose ticket turned sensitive (complete_media_move)
     end if;
-    if record.status = 'stored' then
+    if (record.bucket, record.path, record.created_by::text) is distinct from (new.bucket_id, new.name, new.owner_id) then
+      raise exception using errcode = '42501', message = 'this place is not yours to upload to';
+    end if;
+    if record.stored_at is not null then
       raise exception using errcode = '23505', message = 'this file is stored already';
     end if;
   elsif not exists (select 1 from public.municipalities t where t.id = split_part(new.name, '/', 1)::uuid) then
@@ -175,23 +199,38 @@ create function private.record_stored_object()
 as $$
 declare
   landed_file_id constant uuid := split_part(new.name, '/', 2)::uuid;
+  file public.media_attachments;
 begin
+  if exists (select 1 from public.media_attachments m where m.file_id = landed_file_id and m.bucket <> new.bucket_id) then
+    return null; -- the worker's copy: it is recorded when it has been verified
+  end if;
   if new.metadata ->> 'size' is null or new.metadata ->> 'mimetype' is null then
     raise exception using errcode = '42501', message = 'a file without size and type is not taken in';
   end if;
   insert into public.media_attachments as m (
-    file_id, tenant_id, bucket, path, filename, content_type, file_size, purpose, status, created_by, stored_at
+    file_id, tenant_id, bucket, path, filename, content_type, file_size, purpose, status, created_by, stored_at,
+    next_attempt_at
   ) values (
     landed_file_id, split_part(new.name, '/', 1)::uuid, new.bucket_id, new.name, split_part(new.name, '/', 3),
     new.metadata ->> 'mimetype', (new.metadata ->> 'size')::bigint, new.bucket_id, 'stored',
-    private.safe_uuid(new.owner_id), now()
+    private.safe_uuid(new.owner_id), now(), now()
   )
   on conflict (file_id) do update set
     content_type = excluded.content_type,
     file_size = excluded.file_size,
     status = case m.source when 'web' then 'stored' else m.status end,
     stored_at = case m.source when 'web' then excluded.stored_at else m.stored_at end,
-    last_error = case m.source when 'web' then null else m.last_error end;
+    last_error = case m.source when 'web' then null else m.last_error end,
+    -- due at once: its hash is to be taken
+    next_attempt_at = case m.source when 'web' then excluded.next_attempt_at else m.next_attempt_at end
+  returning m.* into file;
+  if file.source = 'web' then
+    perform private.record_custody(file.tenant_id, file.file_id, 'received', jsonb_build_object(
+      'source', 'web', 'filename', file.filename, 'path', file.path, 'ticket_id', file.ticket_id,
+      'file_size', file.file_size, 'content_type', file.content_type, 'uploaded_by', file.created_by,
+      'declared_sha256', file.declared_sha256, 'bucket', file.bucket
+    ));
+  end if;
   return null;
 end
 $$;
@@ -206,8 +245,39 @@ create constraint trigger evidence_landed
   when (new.bucket_id in ('evidence', 'documents', 'gbv-evidence'))
   execute function private.record_stored_object();
 
+-- Only the service role deletes, and only the old copy of a moved file by rule. Any other deletion is known.
+-- SECURITY DEFINER: as record_stored_object.
+create function private.record_deleted_object()
+  returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+declare
+  file public.media_attachments;
+begin
+  update public.media_attachments m
+  set status = 'failed', last_error = 'deleted', next_attempt_at = null
+  where m.bucket = old.bucket_id and m.path = old.name and m.status = 'stored'
+  returning m.* into file;
+  if found then
+    perform private.record_custody(file.tenant_id, file.file_id, 'deleted', jsonb_build_object('bucket', file.bucket));
+  end if;
+  return null;
+end
+$$;
+comment on function private.record_deleted_object() is 'Trigger: a stored file that was deleted is said to be, and its record stays.';
+
+create or replace trigger evidence_deleted
+  after delete on storage.objects
+  for each row
+  when (old.bucket_id in ('evidence', 'documents', 'gbv-evidence'))
+  execute function private.record_deleted_object();
+
 revoke execute on function
+  private.caller_opened(uuid),
+  private.record_deleted_object(),
   private.is_our_bucket(text),
   private.guard_stored_object(),
   private.record_stored_object()
-  from public;
+  from public, anon, authenticated, service_role;
+grant execute on function private.caller_opened(uuid) to authenticated;

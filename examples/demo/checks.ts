@@ -18,7 +18,7 @@ export class Checks {
   check(what: string, holds: boolean, found = ""): void {
     if (holds) {
       this.passed++;
-      if (!/ reads | does not read /.test(what)) this.say(`ok  ${what}`);
+      if (!/ reads | does not read | listens to /.test(what)) this.say(`ok  ${what}`);
     } else {
       this.failures.push(what);
       this.say(`FAILED  ${what}${found && ` (found ${found})`}`);

@@ -1,5 +1,6 @@
 // The main job, end to end, with real files: reports arrive by WhatsApp, a dashboard uploads, and every role of two
-// municipalities asks for every file. Run by `npm run demo`; ends with `demo: N checks passed, 0 failed`.
+// municipalities asks for every file; dashboards are told live; a function is killed in the middle of its work; a certificate is
+// printed. Run by `npm run demo`; ends with `demo: N checks passed, 0 failed`.
 import type { SignedUrl, UploadUrlResponse } from "../../shared/contracts.ts";
 import { twilioClient } from "../../local/twilio-client.ts";
 import {
@@ -16,6 +17,8 @@ import {
   SLUGS,
 } from "../../tests/support/stack.ts";
 import { Checks } from "./checks.ts";
+import { Dashboards, listPeople } from "./dashboards.ts";
+import { killFunction, turnClockForward } from "./mishaps.ts";
 
 /** Milliseconds within which a medium must have been taken in. */
 const PATIENCE_MS = 15_000;
@@ -40,6 +43,7 @@ const GBV_READERS: Role[] = ["admin", "saps_liaison"];
 
 const checks = new Checks();
 const twilio = twilioClient(Deno.env.get("PRETEND_TWILIO_URL")!);
+const dashboards = new Dashboards();
 const files: SentFile[] = [];
 
 const photo = await sampleFile("burst-pipe.jpg", "image/jpeg");
@@ -49,9 +53,25 @@ const film = await sampleFile("burst-pipe.mp4", "video/mp4");
 const detail = await sampleFile("burst-pipe-detail.png", "image/png");
 
 await checks.run(play);
+await dashboards.close();
 Deno.exit(checks.finish("demo"));
 
 async function play(): Promise<void> {
+  checks.step("Everybody opens a dashboard, and tries to listen to both municipalities, GBV too");
+  await dashboards.open();
+  for (const [listener, topics] of dashboards.joined) {
+    const own = `municipality:${listener.tenant}`;
+    const expected = [
+      ...STAFF.includes(listener.role) ? [own] : [],
+      ...GBV_READERS.includes(listener.role) ? [`${own}:gbv`] : [],
+    ];
+    checks.check(
+      `${listener.role} of ${listener.slug} listens to ${expected.length} of 4 topics`,
+      topics.join() === expected.join(),
+      topics.join(),
+    );
+  }
+
   checks.step("A resident sends a photo, a voice note and a PDF to Mbombela's general number");
   const report = await whatsapp({
     from: "whatsapp:+27821234567",
@@ -64,12 +84,14 @@ async function play(): Promise<void> {
     report.status === 200 && /TKT-\d{8}-\w{6}/.test(report.reply),
   );
   await arrived("mbombela", "evidence", report.messageSid, [photo, voice, letter], STAFF);
+  await told("mbombela", STAFF, ["INSERT", "stored", "stored", "stored"]);
   const replayed = await twilio.replay(report.messageSid);
   checks.check(
     "the same webhook again adds nothing and is answered the same",
     replayed.body === report.reply,
   );
   await countMedia(report.messageSid, 3);
+  await told("mbombela", STAFF, []);
 
   checks.step("Somebody writes to Mbombela's GBV number and sends a film and a photo");
   const secret = "He hit me again last night";
@@ -85,6 +107,7 @@ async function play(): Promise<void> {
   );
   await arrived("mbombela", "gbv-evidence", gbv.messageSid, [film, detail], GBV_READERS);
   await nothingInTheClear(gbv.messageSid, secret);
+  await told("mbombela", GBV_READERS, ["INSERT", "stored", "stored"]);
 
   checks.step("A resident of Polokwane reports by WhatsApp");
   const other = await whatsapp({
@@ -94,6 +117,7 @@ async function play(): Promise<void> {
     media: [detail],
   });
   await arrived("polokwane", "evidence", other.messageSid, [detail], STAFF);
+  await told("polokwane", STAFF, ["INSERT", "stored"]);
 
   checks.step("A manager uploads from the dashboard, by a signed upload and directly");
   const manager = await person("manager");
@@ -112,6 +136,7 @@ async function play(): Promise<void> {
     ),
   );
   await uploaded("manager's photo, upload", "mbombela", directSlot, photo, STAFF);
+  await told("mbombela", STAFF, ["stored", "stored"]);
 
   const gbvSlot = await announce(manager, "gbv-evidence", detail);
   await ok(
@@ -119,6 +144,51 @@ async function play(): Promise<void> {
       .uploadToSignedUrl(gbvSlot.path, gbvSlot.token, new Blob([detail.bytes], { type: detail.type })),
   );
   await uploaded("manager's GBV photo, which he cannot read back", "mbombela", gbvSlot, detail, GBV_READERS);
+  await told("mbombela", GBV_READERS, ["stored"]);
+
+  checks.step("twilio-media is killed while it fetches a resident's photo");
+  const cutShort = await whatsapp({
+    from: "whatsapp:+27824444444",
+    to: MUNICIPALITIES.mbombela.number,
+    body: "Straatlig is stukkend",
+    media: [photo],
+    stallMs: 2_000,
+  });
+  const killed = await killFunction("twilio-media");
+  checks.check("its process is gone, and Twilio had its 200", killed && cutShort.status === 200);
+  await told("mbombela", STAFF, ["INSERT"]);
+  await turnClockForward();
+  checks.say(
+    "the lease of the killed one is over (the demo turns the clock forward); the media worker takes it up",
+  );
+  await arrived("mbombela", "evidence", cutShort.messageSid, [photo], STAFF);
+  await told("mbombela", STAFF, ["stored"]);
+
+  checks.step("An admin marks that ticket sensitive");
+  const hidden = files.at(-1)!;
+  const admin = await person("admin");
+  const early = await ok(
+    admin.supabase.functions.invoke<SignedUrl>("signed-url", { body: { file_id: hidden.fileId } }),
+  );
+  const { ticket_id } = await ok(
+    service.from("media_attachments").select("ticket_id").eq("file_id", hidden.fileId).single(),
+  );
+  await ok(admin.supabase.from("tickets").update({ is_sensitive: true }).eq("id", ticket_id).select());
+  hidden.readers = GBV_READERS;
+  hidden.label = hidden.label.replace(/\(.*\)/, "(moved to gbv-evidence)");
+  const heard = await dashboards.hear();
+  const types = (topic: string) =>
+    heard.filter((told) => told.topic === topic).map(({ payload }) => payload.type);
+  const general = `municipality:${MUNICIPALITIES.mbombela.id}`;
+  checks.check(
+    "the general dashboards are told that it is gone, and no more; those for GBV that it is there",
+    types(general).length === STAFF.length && types(general).every((type) => type === "DELETE") &&
+      types(`${general}:gbv`).length === GBV_READERS.length,
+    JSON.stringify(heard.map(({ topic, payload }) => [topic, payload])),
+  );
+  await moved(hidden);
+  checks.check("the URL handed out before is dead", !(await fetch((early as SignedUrl).signed_url)).ok);
+  await dashboards.hear();
 
   checks.step("Every role of both municipalities asks for every file, and fetches what it is given");
   const answers = await Promise.all(files.map(async (file) => ({
@@ -137,17 +207,101 @@ async function play(): Promise<void> {
     );
   }
   checks.say("yes: the bytes fetched through the signed URL have the SHA-256 of those sent;  -: not found");
+
+  checks.step("Police liaison asks for the certificate of the photo that was moved");
+  await certificate(hidden);
+}
+
+/**
+ * Says which dashboards were told what since the last time, and checks that it was just these people, all of them, and just
+ * these things: types of ticket events, states of files.
+ */
+async function told(slug: Slug, readers: Role[], expected: string[]): Promise<void> {
+  const told = await dashboards.hear();
+  const what = ({ payload }: typeof told[number]) => String(payload.type ?? payload.status);
+  const people = new Set(told.map(({ person }) => person));
+  const heard = (listener: Person) =>
+    told.filter(({ person }) => person === listener).map(what).sort().join();
+  const right = (await everybody()).every((listener) => {
+    const shouldHear = listener.slug === slug && readers.includes(listener.role);
+    return heard(listener) === (shouldHear ? [...expected].sort().join() : "");
+  });
+  const line = expected.length ? `${expected.join(", ")} to ${listPeople(people)}` : "nobody of anything";
+  checks.check(
+    `dashboards told: ${line}`,
+    right,
+    JSON.stringify(told.map((one) => [one.person.role, what(one)])),
+  );
+}
+
+/** Waits until the worker has moved the file into gbv-evidence. */
+async function moved(file: SentFile): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS;
+  let row;
+  do {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    row = await ok(
+      service.from("media_attachments").select("bucket, moved_from, sha256").eq("file_id", file.fileId)
+        .single(),
+    );
+  } while ((row.bucket !== "gbv-evidence" || row.moved_from) && Date.now() < deadline);
+  checks.check(
+    "its file lies in gbv-evidence now, with the same SHA-256",
+    row.bucket === "gbv-evidence" && row.moved_from === null && row.sha256 === file.sha256,
+    JSON.stringify(row),
+  );
+}
+
+interface Certificate {
+  file: { filename: string; sha256: string; file_size: number; content_type: string; message_sid: string };
+  records: { seq: number; event: string; recorded_at: string; user_role: string | null; hash: string }[];
+  chain: { seq: number; hash: string; intact: boolean };
+}
+
+async function certificate({ fileId, sha256: sent }: SentFile): Promise<void> {
+  const { supabase } = await person("saps_liaison");
+  const { file, records, chain } = await ok(
+    supabase.rpc("custody_certificate", { file_id: fileId }),
+  ) as Certificate;
+  checks.say(`${file.filename}, ${file.content_type}, ${file.file_size} bytes, message ${file.message_sid}`);
+  checks.say(`SHA-256 ${file.sha256}`);
+  for (const { seq, event, recorded_at, user_role, hash } of records) {
+    checks.say(
+      `  ${String(seq).padStart(3)}  ${recorded_at.slice(0, 23)}  ${event.padEnd(10)}  ${
+        (user_role ?? "system").padEnd(12)
+      }  ${hash.slice(0, 16)}…`,
+    );
+  }
+  checks.say(`the chain has ${chain.seq} records, its head is ${chain.hash.slice(0, 16)}…`);
+  const events = records.map(({ event }) => event);
+  checks.check("the certificate's hash is that of the photo sent", file.sha256 === sent);
+  checks.check(
+    "it tells receipt, storing, move and every read, and the chain is intact",
+    chain.intact &&
+      ["received", "stored", "moved", "url_signed", "certified"].every((event) => events.includes(event)),
+    events.join(),
+  );
 }
 
 async function sampleFile(name: string, type: string): Promise<SampleFile> {
   return { name, type, bytes: await Deno.readFile(new URL(`../media/${name}`, import.meta.url)) };
 }
 
-async function whatsapp(message: { from: string; to: string; body: string; media: SampleFile[] }) {
+/** `stallMs`: Twilio's CDN stops so long in the middle of each file, the first time. */
+async function whatsapp(
+  { media, to, stallMs, ...message }: {
+    from: string;
+    to: string;
+    body: string;
+    media: SampleFile[];
+    stallMs?: number;
+  },
+) {
   const { message_sid, status, body, ms } = await twilio.sendMessage({
     ...message,
-    to: `whatsapp:${message.to}`,
-    files: message.media,
+    to: `whatsapp:${to}`,
+    files: media,
+    options: stallMs ? { faults: { stall_ms: stallMs, times: 1 } } : {},
   });
   checks.say(`webhook answered ${status} in ${Math.round(ms)} ms`);
   return { messageSid: message_sid, status, reply: body };

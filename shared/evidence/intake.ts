@@ -2,8 +2,8 @@
 import type { Bucket } from "../contracts.ts";
 import { rpc } from "../platform/database.ts";
 import { type Environment, notConfigured, required, secretProject } from "../platform/environment.ts";
-import { Fernet } from "../platform/fernet.ts";
 import { encodeBase64Url } from "deno-std/encoding/base64url.js";
+import { fernetFrom } from "./sealing.ts";
 import { normalType } from "../storage/media-type.ts";
 import { mediumName } from "../storage/object-name.ts";
 import type { IncomingMessage } from "../twilio/message.ts";
@@ -65,16 +65,6 @@ function asObject(params: URLSearchParams): Record<string, string | string[]> {
     const values = params.getAll(name);
     return [name, values.length > 1 ? values : values[0]!];
   }));
-}
-
-async function fernetFrom(environment: Environment): Promise<Fernet> {
-  const current = required(environment, "ENCRYPTION_KEY_CURRENT");
-  const previous = environment.get("ENCRYPTION_KEY_PREVIOUS");
-  try {
-    return await Fernet.fromKeys(current, ...previous ? [previous] : []);
-  } catch (cause) {
-    throw notConfigured("ENCRYPTION_KEY_CURRENT or _PREVIOUS", cause);
-  }
 }
 
 /** Characters; a short key could be guessed by trying numbers. */

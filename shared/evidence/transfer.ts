@@ -52,10 +52,8 @@ export async function transferMedia(
         cause,
         ms: Math.round(performance.now() - started),
       });
-      await rpc(secretProject(environment), "fail_media_transfer", { file_id: record.file_id, reason, final })
-        .catch((error) =>
-          log({ ...line, code: "internal", job: "fail_media_transfer", cause: describe(error) })
-        );
+      await rpc(secretProject(environment), "fail_media_work", { file_id: record.file_id, reason, final })
+        .catch((error) => log({ ...line, code: "internal", job: "fail_media_work", cause: describe(error) }));
     }
   }
 }
@@ -130,9 +128,10 @@ async function verifyStored(
   const offered = await digest(response.body!);
   const stored = await digest(await storage.read(record));
   if (stored.sha256 !== offered.sha256) throw hashMismatch();
-  return { content_type: record.content_type, ...stored };
+  return { content_type: record.content_type, file_size: stored.file_size, sha256: stored.sha256 };
 }
 
-function hashMismatch(): StorageServiceError {
+/** The error for bytes in Storage that are not those they should be. */
+export function hashMismatch(): StorageServiceError {
   return new StorageServiceError("internal", "The stored bytes are not those received.", "hash_mismatch");
 }

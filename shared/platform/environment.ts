@@ -33,19 +33,34 @@ export function secretProject(environment: Environment): Project {
   return project(environment, "SUPABASE_SECRET_KEYS", "SUPABASE_SERVICE_ROLE_KEY");
 }
 
-/** New-form keys are a JSON object, `{"default": "sb_…"}`; the legacy form is one token. */
+/** Every secret key of the project, of the new form and the legacy one. */
+export function secretKeys(environment: Environment): string[] {
+  const legacy = environment.get("SUPABASE_SERVICE_ROLE_KEY");
+  const keys = [
+    ...Object.values(readKeys(environment, "SUPABASE_SECRET_KEYS") ?? {}),
+    ...legacy ? [legacy] : [],
+  ];
+  if (keys.length === 0) throw storageNotConfigured("SUPABASE_SECRET_KEYS");
+  return keys;
+}
+
 function project(environment: Environment, name: string, legacyName: string): Project {
   const url = environment.get("SUPABASE_URL");
-  const keys = environment.get(name);
-  let key: string | undefined;
-  try {
-    key = keys ? JSON.parse(keys).default : environment.get(legacyName);
-  } catch (cause) {
-    throw storageNotConfigured(name, cause);
-  }
+  const keys = readKeys(environment, name);
+  const key = keys ? keys.default : environment.get(legacyName);
   if (!url) throw storageNotConfigured("SUPABASE_URL");
   if (typeof key !== "string" || !key) throw storageNotConfigured(name);
   return { url: url.replace(/\/+$/, ""), key };
+}
+
+/** New-form keys are a JSON object, `{"default": "sb_…"}`; undefined where only the legacy form is there. */
+function readKeys(environment: Environment, name: string): Record<string, string> | undefined {
+  const keys = environment.get(name);
+  try {
+    return keys ? JSON.parse(keys) ?? {} : undefined;
+  } catch (cause) {
+    throw storageNotConfigured(name, cause);
+  }
 }
 
 function storageNotConfigured(name: string, cause?: unknown): ServiceError {

@@ -1,10 +1,10 @@
 /** Twilio's caller check: the signature before anything is looked up, then the account. */
-import { timingSafeEqual } from "deno-std/crypto/timing_safe_equal.js";
 import { type Environment, notConfigured, required, secretProject } from "../platform/environment.ts";
 import { ServiceError } from "../platform/errors.ts";
 import { credentialsFrom } from "../twilio/media.ts";
 import { isSignedByTwilio } from "../twilio/signature.ts";
 import { readText } from "./body.ts";
+import { sameText } from "./system.ts";
 
 /** What the transfer needs later is asked for at once: a webhook that is answered must be able to finish. */
 const NEEDED = ["ENCRYPTION_KEY_CURRENT", "SENDER_HASH_KEY"];
@@ -50,9 +50,4 @@ export async function readWebhook(
 function queryOf(url: string): string {
   const start = url.indexOf("?");
   return start < 0 ? "" : url.slice(start);
-}
-
-function sameText(a: string, b: string): boolean {
-  const [left, right] = [a, b].map((text) => new TextEncoder().encode(text));
-  return left!.length === right!.length && timingSafeEqual(left!, right!);
 }

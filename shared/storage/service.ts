@@ -28,7 +28,7 @@ export class StorageService {
 
   constructor(project: Project, private readonly publicUrl: string, token?: string) {
     this.base = `${project.url}/storage/v1`;
-    this.client = new StorageClient(this.base, authHeaders(project, token));
+    this.client = new StorageClient(this.base, authHeaders(project, token), fetchInTime);
   }
 
   /** Lets whoever holds the result upload this one file; it never replaces one. Throws `forbidden` and others. */
@@ -55,8 +55,26 @@ export class StorageService {
     contentType: string,
   ): Promise<void> {
     const { error } = await this.client.from(bucket)
-      .upload(path, body as Uint8Array<ArrayBuffer> | ReadableStream, { contentType, upsert: false })
+      .upload(path, body as Uint8Array<ArrayBuffer> | ReadableStream, {
+        contentType,
+        upsert: false,
+        cacheControl: "0", // a file that is moved away must not live on in a cache
+      })
       .catch(unreachable);
+    if (error) throw translate(error);
+  }
+
+  /** Copies a file to the same path of another bucket (`already_stored` if something is there). */
+  async copy({ bucket, path }: StoredFile, destinationBucket: Bucket): Promise<void> {
+    const { error } = await this.client.from(bucket).copy(path, path, { destinationBucket }).catch(
+      unreachable,
+    );
+    if (error) throw translate(error);
+  }
+
+  /** Deletes a file; one that is gone already is no error. */
+  async remove({ bucket, path }: StoredFile): Promise<void> {
+    const { error } = await this.client.from(bucket).remove([path]).catch(unreachable);
     if (error) throw translate(error);
   }
 
@@ -96,6 +114,14 @@ export class StorageService {
     return `${this.publicUrl.replace(/\/+$/, "")}/storage/v1${url.slice(this.base.length)}`;
   }
 }
+
+/** Milliseconds for a call of Storage, bytes included: one that hangs must not hold a worker until it is killed. */
+const TIMEOUT_MS = 90_000;
+
+const fetchInTime: typeof fetch = (input, init) => {
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  return fetch(input, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, timeout]) : timeout });
+};
 
 const UNAVAILABLE = "Storage did not answer. Try again.";
 

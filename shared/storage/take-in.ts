@@ -13,6 +13,9 @@ import type { StorageService, StoredFile } from "./service.ts";
  */
 const HEAD = 1024 * 1024;
 
+/** Bytes that tell a file's type. */
+const SNIFFED = 8 * 1024;
+
 /** What is offered. */
 export interface Source {
   body: ReadableStream<Uint8Array>;
@@ -66,13 +69,16 @@ export async function takeIn(
   }
 }
 
-/** Size and SHA-256 of a stream. */
+/** Size and SHA-256 of a stream, and its first bytes (some KB at least, if it has them). */
 export async function digest(
   body: ReadableStream<Uint8Array>,
-): Promise<{ file_size: number; sha256: string }> {
+): Promise<{ file_size: number; sha256: string; head: Uint8Array }> {
   const meter = new Meter({ body, declaredType: "" }, Infinity);
-  while (await meter.read());
-  return meter.result();
+  let head = new Uint8Array();
+  for (let chunk = await meter.read(); chunk; chunk = await meter.read()) {
+    if (head.length < SNIFFED) head = concat([head, chunk.subarray(0, SNIFFED)]);
+  }
+  return { ...meter.result(), head };
 }
 
 /** Reads a source, counting and hashing; fails once it is too long, and at its end if it is not as announced. */

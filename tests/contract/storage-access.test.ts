@@ -7,6 +7,7 @@ import {
   canList,
   canSign,
   freshPath,
+  open,
   ownFile,
   serviceFile,
   ticketFile,
@@ -60,6 +61,10 @@ for (const bucket of BUCKETS) {
       for (const reader of await everybody()) {
         const allowed = reader.slug === slug && MAY_READ[bucket].includes(reader.role);
         const who = `${reader.role} of ${reader.slug}`;
+        if (bucket === "gbv-evidence") {
+          assert(!await canDownload(reader, file), `${who} downloads, and it is not recorded`);
+          await open(reader, file);
+        }
         assertEquals(await canDownload(reader, file), allowed, `${who} downloads`);
         assertEquals(await canList(reader, file), allowed, `${who} lists`);
         // GBV evidence is signed by the signed-url function alone, which records it first
@@ -108,6 +113,8 @@ for (const [bucket, purpose] of [["evidence", "evidence"], ["documents", "proof_
         const allowed = reader.slug === slug && SEE_SENSITIVE.includes(reader.role);
         const who = `${reader.role} of ${reader.slug}`;
         for (const file of files) {
+          assert(!await canDownload(reader, file), `${who} downloads, and it is not recorded`);
+          await open(reader, file);
           assertEquals(await canDownload(reader, file), allowed, `${who} downloads`);
           assertEquals(await canList(reader, file), allowed, `${who} lists`);
           assert(!await canSign(reader, file), `${who} signs without a record`);

@@ -105,3 +105,32 @@ Deno.test("a ticket gets its tracking number, TKT-YYYYMMDD-XXXXXX, by itself", a
   for (const number of numbers) assert(/^TKT-\d{8}-[2-9A-HJ-NP-Z]{6}$/.test(number), number);
   assertEquals(new Set(numbers).size, numbers.length);
 });
+
+Deno.test("a report of category gbv is sensitive, whatever its writer says", async () => {
+  const { id } = await makeTicket("mbombela", { category: "gbv", is_sensitive: false });
+  assert(!await sees(await person("field_worker"), id));
+  const manager = await person("manager");
+  const { error } = await manager.supabase.from("tickets").insert({
+    tenant_id: manager.tenant,
+    category: "gbv",
+  });
+  assertEquals(error?.code, "42501");
+  const open = await makeTicket("mbombela");
+  await service.from("tickets").update({ category: "gbv" }).eq("id", open.id);
+  assert(!await sees(manager, open.id));
+});
+
+Deno.test("nobody sets whose WhatsApp follow-ups a ticket gets, its number or its times", async () => {
+  const manager = await person("manager");
+  const ticket = await makeTicket("mbombela");
+  for (
+    const fields of [{ sender_ref: "x" }, { created_at: "2027-01-01" }, { tracking_number: "T" }, {
+      id: crypto.randomUUID(),
+    }]
+  ) {
+    const inserted = await manager.supabase.from("tickets").insert({ tenant_id: manager.tenant, ...fields });
+    assertEquals(inserted.error?.code, "42501", JSON.stringify(fields));
+    const updated = await manager.supabase.from("tickets").update(fields).eq("id", ticket.id);
+    assertEquals(updated.error?.code, "42501", JSON.stringify(fields));
+  }
+});

@@ -34,7 +34,7 @@ Deno.test({
     await sql.unsafe(`
       create table public.tickets (
         id uuid primary key default gen_random_uuid(),
-        title text not null,
+        title text not null default 'untitled',
         status text not null default 'new' check (status in ('new', 'done')),
         created_at timestamptz not null default now()
       );
@@ -79,6 +79,50 @@ Deno.test({
     const columns =
       await sql`select column_name from information_schema.columns where table_name = 'tickets' order by 1`;
     assertEquals(columns.map((row) => row.column_name), ["created_at", "id"]);
+  });
+});
+
+Deno.test(
+  { name: "a tickets table in which no report could be opened is refused with the reason", ...quiet },
+  async () => {
+    await withEmptyProject(async (sql, url) => {
+      await sql.unsafe(
+        `create table public.tickets (id uuid primary key default gen_random_uuid(), title text not null)`,
+      );
+      const pushed = await push(url);
+      assert(!pushed.success);
+      assert(pushed.output.includes("opening a ticket failed"), pushed.output);
+      await sql.unsafe(`alter table public.tickets alter column title set default ''`);
+      const again = await push(url);
+      assert(again.success, again.output);
+    });
+  },
+);
+
+Deno.test({
+  name:
+    "a project that grants functions and tables of public to its API's roles by default grants none of ours",
+  ...quiet,
+}, async () => {
+  await withEmptyProject(async (sql, url) => {
+    await sql.unsafe(`
+      alter default privileges in schema public grant execute on functions to anon, authenticated, service_role;
+      alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
+    `);
+    assert((await push(url)).success);
+    const functions = await sql`
+      select p.proname from pg_proc p
+      where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
+        and has_function_privilege('anon', p.oid, 'execute') and p.proname not like 'caller_%' and p.proname <> 'safe_uuid'
+        and p.proname <> 'municipality_topic'`;
+    assertEquals(functions.map((row) => row.proname), []);
+    const claim =
+      await sql`select has_function_privilege('authenticated', 'public.claim_media_work(integer)', 'execute') as open`;
+    assertEquals(claim[0]!.open, false);
+    const tables = await sql`
+      select table_name from information_schema.table_privileges
+      where table_schema = 'public' and grantee = 'anon'`;
+    assertEquals(tables.map((row) => row.table_name), []);
   });
 });
 

@@ -4,7 +4,7 @@ import { serviceFile } from "../support/files.ts";
 import { anonymous, connect, makeTicket, MUNICIPALITIES, ok, person, service } from "../support/stack.ts";
 
 const TABLES = {
-  evidence_access_log: "id",
+  custody_records: "seq",
   inbound_messages: "message_sid",
   media_attachments: "file_id",
 } as const;
@@ -172,11 +172,14 @@ Deno.test("the record of a GBV read names the caller of the token, whatever is a
     [[admin.tenant, admin.userId, "admin", 60, "r-1"]],
   );
   for (const role of ["manager", "field_worker", "citizen"] as const) {
-    assertEquals(await ok((await person(role)).supabase.from("evidence_access_log").select("id")), []);
+    assertEquals(await ok((await person(role)).supabase.from("evidence_access_log").select("seq")), []);
+    // nor what happened to ordinary files: the gaps in the numbers would tell how much GBV there is
+    assertEquals(await ok((await person(role)).supabase.from("custody_records").select("seq")), []);
+    assert((await (await person(role)).supabase.rpc("custody_certificate", { file_id: file.fileId })).error);
   }
   const stranger = await person("admin", "polokwane");
   assertEquals(
-    await ok(stranger.supabase.from("evidence_access_log").select("id").eq("file_id", file.fileId)),
+    await ok(stranger.supabase.from("evidence_access_log").select("seq").eq("file_id", file.fileId)),
     [],
   );
 });
@@ -186,7 +189,11 @@ Deno.test("nobody signed in calls what only the service may, nobody else what us
   const forService = {
     route_inbound_message: { channel_number: MUNICIPALITIES.mbombela.number, sender_ref: "x".repeat(20) },
     complete_media_transfer: { file_id: crypto.randomUUID(), sha256: "a".repeat(64), file_size: 1 },
-    fail_media_transfer: { file_id: crypto.randomUUID(), reason: "internal", final: true },
+    fail_media_work: { file_id: crypto.randomUUID(), reason: "internal", final: true },
+    claim_media_work: {},
+    complete_media_hash: { file_id: crypto.randomUUID(), sha256: "a".repeat(64) },
+    complete_media_move: { file_id: crypto.randomUUID(), sha256: "a".repeat(64) },
+    complete_media_deletion: { file_id: crypto.randomUUID() },
     record_inbound_message: {
       message_sid: `MM${"0".repeat(32)}`,
       channel_number: MUNICIPALITIES.mbombela.number,
@@ -201,4 +208,43 @@ Deno.test("nobody signed in calls what only the service may, nobody else what us
     }
   }
   assertEquals((await anonymous.rpc("open_evidence", { files: [], request_id: "x" })).error?.code, "42501");
+});
+
+Deno.test("a user has at most 200 announced files that are yet to come, and none that its bucket would refuse", async () => {
+  const worker = await person("ward_councillor", "polokwane");
+  const announce = (count: number, fields: Record<string, unknown> = {}) =>
+    worker.supabase.from("media_attachments").insert(Array.from({ length: count }, () => {
+      const file_id = crypto.randomUUID();
+      return {
+        file_id,
+        tenant_id: worker.tenant,
+        bucket: "evidence",
+        path: `${worker.tenant}/${file_id}/photo.jpg`,
+        filename: "photo.jpg",
+        content_type: "image/jpeg",
+        file_size: 10,
+        purpose: "evidence",
+        created_by: worker.userId,
+        ...fields,
+      };
+    }));
+  assert((await announce(1, { content_type: "text/html" })).error);
+  assert((await announce(1, { file_size: 51 * 1024 * 1024 })).error);
+  assert((await announce(1, { purpose: "documents" })).error);
+  assert((await announce(201)).error);
+  assertEquals((await announce(150)).error, null);
+  assert((await announce(51)).error);
+});
+
+Deno.test("a file deleted with the service key is said to be deleted, and keeps its record", async () => {
+  const file = await serviceFile("evidence", "polokwane");
+  await ok(service.storage.from("evidence").remove([file.path]));
+  const row = await ok(
+    service.from("media_attachments").select("status, last_error").eq("file_id", file.fileId).single(),
+  );
+  assertEquals(row, { status: "failed", last_error: "deleted" });
+  const records = await ok(
+    service.from("custody_records").select("event").eq("file_id", file.fileId).order("seq"),
+  );
+  assertEquals(records.map(({ event }) => event), ["received", "deleted"]);
 });

@@ -8,14 +8,25 @@ import { connect } from "../support/stack.ts";
 const DEFINERS = [
   "private.announce_media",
   "private.announce_ticket_changes",
+  "private.call_media_worker",
+  "private.caller_opened",
+  "private.check_announced",
   "private.check_bucket_limits",
+  "private.first_tampered",
   "private.guard_stored_object",
   "private.new_tracking_number",
-  "private.record_evidence_access",
+  "private.record_custody",
+  "private.record_deleted_object",
   "private.record_stored_object",
+  "private.retry_media",
+  "private.schedule_moves",
   "private.ticket_is_sensitive",
+  "public.claim_media_work",
+  "public.complete_media_deletion",
+  "public.complete_media_hash",
+  "public.complete_media_move",
   "public.complete_media_transfer",
-  "public.fail_media_transfer",
+  "public.fail_media_work",
   "public.publish_municipality_event",
   "public.record_inbound_message",
   "public.route_inbound_message",
@@ -23,13 +34,13 @@ const DEFINERS = [
 
 /** What the API's roles may do with tables. Nothing else is granted to anybody. */
 const GRANTS = [
+  "authenticated custody_records SELECT",
   "authenticated evidence_access_log SELECT",
   "authenticated media_attachments SELECT",
   "authenticated municipalities SELECT",
-  "authenticated tickets INSERT",
   "authenticated tickets SELECT",
-  "authenticated tickets UPDATE",
   "authenticated whatsapp_numbers SELECT",
+  "service_role custody_records SELECT",
   "service_role evidence_access_log SELECT",
   "service_role inbound_messages SELECT",
   "service_role media_attachments SELECT",
@@ -48,13 +59,20 @@ const GRANTS = [
 
 /** Functions of the API's schema, and which of its roles may call each. */
 const CALLABLE = {
+  claim_media_work: ["service_role"],
+  complete_media_deletion: ["service_role"],
+  complete_media_hash: ["service_role"],
+  complete_media_move: ["service_role"],
   complete_media_transfer: ["service_role"],
   create_upload_slot: ["authenticated"],
-  fail_media_transfer: ["service_role"],
+  custody_certificate: ["authenticated"],
+  fail_media_work: ["service_role"],
   open_evidence: ["authenticated"],
   publish_municipality_event: ["service_role"],
   record_inbound_message: ["service_role"],
+  retry_media: ["authenticated"],
   route_inbound_message: ["service_role"],
+  verify_custody: ["authenticated", "service_role"],
 };
 
 const sql = connect();
@@ -88,6 +106,21 @@ test("the API's roles hold exactly the table grants listed", async () => {
     where table_schema in ('public', 'private') and grantee in ('anon', 'authenticated', 'service_role', 'PUBLIC')
     order by 1`;
   assertEquals(rows.map((row) => row.grant), GRANTS);
+});
+
+test("users write only the columns of tickets and files that are theirs to set", async () => {
+  const rows = await sql`
+    select table_name || ' ' || privilege_type as write, string_agg(column_name, ' ' order by column_name) as columns
+    from information_schema.column_privileges
+    where table_schema = 'public' and grantee in ('anon', 'authenticated') and privilege_type in ('INSERT', 'UPDATE')
+    group by 1 order by 1`;
+  assertEquals(Object.fromEntries(rows.map((row) => [row.write, row.columns])), {
+    "media_attachments INSERT":
+      "bucket content_type created_by declared_sha256 file_id file_size filename path purpose tenant_id ticket_id",
+    "tickets INSERT":
+      "category description encrypted_description is_sensitive language reporter_id severity status tenant_id",
+    "tickets UPDATE": "category description encrypted_description is_sensitive language severity status",
+  });
 });
 
 test("every function pins search_path = ''", async () => {

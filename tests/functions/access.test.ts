@@ -290,7 +290,7 @@ async function accesses(answer: Answer) {
   return await ok(
     service.from("evidence_access_log")
       .select("tenant_id, file_id, user_id, user_role, expires_in, request_id")
-      .eq("request_id", answer.headers.get("x-request-id")!).order("id"),
+      .eq("request_id", answer.headers.get("x-request-id")!).order("seq"),
   );
 }
 
@@ -424,7 +424,7 @@ Deno.test("a URL of GBV evidence whose record cannot be written is not made", as
   const file = await serviceFile("gbv-evidence", "mbombela");
   const ordinary = await serviceFile("evidence", "mbombela");
   await database(async (sql) => {
-    await sql`alter table public.evidence_access_log add constraint broken_by_a_test check (false) not valid`;
+    await sql`alter table public.custody_records add constraint broken_by_a_test check (false) not valid`;
     try {
       for (const body of [byId(file), byPath(file), { files: [byId(ordinary), byId(file)] }]) {
         const answer = await sign(admin, body);
@@ -433,7 +433,7 @@ Deno.test("a URL of GBV evidence whose record cannot be written is not made", as
       }
       assertEquals((await sign(admin, byId(ordinary))).status, 200);
     } finally {
-      await sql`alter table public.evidence_access_log drop constraint broken_by_a_test`;
+      await sql`alter table public.custody_records drop constraint broken_by_a_test`;
     }
   });
   assertEquals((await sign(admin, byId(file))).status, 200);

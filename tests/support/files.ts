@@ -72,6 +72,12 @@ export async function canDownload(reader: Person, file: KnownFile): Promise<bool
   return false;
 }
 
+/** Asks for a URL of the file by signed-url, as one does before reading GBV evidence. */
+export async function open(reader: Person, file: KnownFile): Promise<void> {
+  const { error } = await reader.supabase.functions.invoke("signed-url", { body: { file_id: file.fileId } });
+  if (error) assert((await error.context.json()).error.code === "not_found", "signed-url failed");
+}
+
 /** Whether Storage signs a URL for the person, with his own token. */
 export async function canSign(reader: Person, file: KnownFile): Promise<boolean> {
   const { data, error } = await reader.supabase.storage.from(file.bucket).createSignedUrl(file.path, 60);

@@ -146,7 +146,7 @@ export async function storesNothing(work: () => Promise<unknown>): Promise<void>
       (select count(*) from public.tickets)::integer as tickets,
       (select count(*) from public.media_attachments)::integer as files,
       (select count(*) from public.inbound_messages)::integer as messages,
-      (select count(*) from public.evidence_access_log)::integer as accesses,
+      (select count(*) from public.custody_records where event = 'url_signed')::integer as accesses,
       (select count(*) from storage.objects)::integer as objects`)[0];
     const before = await count();
     await work();

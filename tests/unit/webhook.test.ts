@@ -455,7 +455,7 @@ async function transfer({ twilio, upload, stored, variables }: Neighbours = {}) 
     return upload?.() ?? Response.json({ Key: "k", Id: "i" });
   };
   const outcome = await run({}, { media: [MEDIUM] }, answer, { ...VARIABLES, ...variables });
-  const calls = outcome.sent.filter(({ url }) => /rpc\/(complete|fail)_media_transfer$/.test(url));
+  const calls = outcome.sent.filter(({ url }) => /rpc\/(complete_media_transfer|fail_media_work)$/.test(url));
   return { ...outcome, calls: calls.map(({ url, body }) => [url.split("/").at(-1), JSON.parse(body)]) };
 }
 
@@ -498,7 +498,7 @@ Deno.test("transfer: each failure is recorded with its reason, final or not", as
   for (const [reason, final, neighbours] of cases) {
     const { calls, response, lines, text } = await transfer(neighbours);
     assertEquals(response.status, 200);
-    assertEquals(calls, [["fail_media_transfer", { file_id: TICKET, reason, final }]]);
+    assertEquals(calls, [["fail_media_work", { file_id: TICKET, reason, final }]]);
     assertEquals(lines.map(({ code }) => code), ["ok", reason]);
     assert(!text.includes("api.twilio.com") && !text.includes("ME1"), text);
   }

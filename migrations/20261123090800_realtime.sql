@@ -173,8 +173,10 @@ create trigger media_announce_insert
   for each row when (new.status in ('stored', 'failed'))
   execute function private.announce_media();
 create trigger media_announce_update
-  after update of status on public.media_attachments
-  for each row when (new.status in ('stored', 'failed') and new.status is distinct from old.status)
+  after update of status, bucket on public.media_attachments
+  for each row when (
+    new.status in ('stored', 'failed') and (new.status, new.bucket) is distinct from (old.status, old.bucket)
+  )
   execute function private.announce_media();
 
 -- A backend's own events ---------------------------------------------------------------------------------------------
@@ -211,6 +213,6 @@ revoke execute on function
   private.announce_ticket_changes(),
   private.announce_media(),
   public.publish_municipality_event(uuid, jsonb, boolean)
-  from public;
+  from public, anon, authenticated, service_role;
 grant execute on function private.municipality_topic(uuid, boolean) to anon, authenticated, service_role;
 grant execute on function public.publish_municipality_event(uuid, jsonb, boolean) to service_role;

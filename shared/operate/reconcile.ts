@@ -1,0 +1,182 @@
+// Compares Twilio's list of incoming messages with ours, and takes in what never reached us (the webhook was down, say):
+// npm run reconcile -- [--from 2026-11-20] [--to 2026-11-23T12:00Z] [--apply] [--twilio-url URL]
+// Without --apply nothing is changed. Exit status: 0 nothing is missing (any more), 1 something is, 2 it did not work.
+import { encodeBase64 } from "deno-std/encoding/base64.js";
+import { recordMessage } from "../evidence/intake.ts";
+import type { Environment } from "../platform/environment.ts";
+import { ServiceError } from "../platform/errors.ts";
+import { type Credentials, credentialsFrom } from "../twilio/media.ts";
+import { parseMessage } from "../twilio/message.ts";
+import { connectProject, needed, operatorEnvironment, runCommand, UsageError } from "./project.ts";
+
+const USAGE =
+  "npm run reconcile -- [--from TIME] [--to TIME] [--apply] [--twilio-url URL]    (TIME like 2026-11-20 or " +
+  "2026-11-20T06:00Z; the last two days without)";
+const TWO_DAYS_MS = 48 * 3600 * 1000;
+
+interface TwilioMessage {
+  sid: string;
+  direction: string;
+  from: string;
+  to: string;
+  body: string | null;
+  num_media: string;
+  date_sent: string;
+}
+
+/** The command. */
+async function reconcile(args: string[]): Promise<number> {
+  const options = parse(args);
+  const environment = operatorEnvironment();
+  const where = "it is among the functions' secrets";
+  for (
+    const name of ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "ENCRYPTION_KEY_CURRENT", "SENDER_HASH_KEY"]
+  ) {
+    needed(environment, name, where);
+  }
+  const twilio = new TwilioApi(options.twilioUrl, environment);
+  const { tables } = connectProject(environment);
+
+  const numbers = await tables.from("whatsapp_numbers").select("number");
+  if (numbers.error) throw numbers.error;
+  const ours = new Set(numbers.data.map(({ number }) => number as string));
+  const received = (await twilio.messages(options.from, options.to))
+    .filter(({ direction, to }) => direction === "inbound" && ours.has(to.replace(/^[a-z]+:/, "")));
+  console.log(
+    `${received.length} messages came to our numbers from ${options.from.toISOString()} to ${options.to.toISOString()}`,
+  );
+
+  let missing = 0;
+  for (let at = 0; at < received.length; at += 100) {
+    const batch = received.slice(at, at + 100);
+    const known = await tables.from("inbound_messages").select("message_sid").in(
+      "message_sid",
+      batch.map(({ sid }) => sid),
+    );
+    if (known.error) throw known.error;
+    const have = new Set(known.data.map(({ message_sid }) => message_sid as string));
+    for (const message of batch.filter(({ sid }) => !have.has(sid))) {
+      // the number it came to, never the one it came from
+      console.log(
+        `missing: ${message.sid}, ${message.date_sent}, to ${message.to}, ${message.num_media} media`,
+      );
+      if (!options.apply || !await takeIn(environment, twilio, message)) missing++;
+    }
+    if (received.length > 100) {
+      console.log(`${Math.min(at + 100, received.length)} of ${received.length} compared`);
+    }
+  }
+  if (missing === 0) console.log("nothing is missing");
+  else if (!options.apply) {
+    console.log(`${missing} messages are missing. Take them in: the same command with --apply`);
+  } else console.log(`${missing} messages could not be taken in, see above`);
+  return missing ? 1 : 0;
+}
+
+/** Records a message as its webhook would have; the media worker fetches its media. */
+async function takeIn(environment: Environment, twilio: TwilioApi, message: TwilioMessage): Promise<boolean> {
+  try {
+    const params = new URLSearchParams({
+      MessageSid: message.sid,
+      AccountSid: twilio.accountSid,
+      From: message.from,
+      To: message.to,
+      Body: message.body ?? "",
+      NumMedia: message.num_media,
+      Reconciled: "true",
+    });
+    const media = Number(message.num_media) > 0 ? await twilio.media(message.sid) : [];
+    media.forEach(({ url, contentType }, index) => {
+      params.set(`MediaUrl${index}`, url);
+      params.set(`MediaContentType${index}`, contentType);
+    });
+    const { media: records } = await recordMessage(environment, parseMessage(params), params, null);
+    console.log(`  taken in; the media worker fetches its ${records.length} media within some minutes`);
+    return true;
+  } catch (error) {
+    console.log(
+      `  not taken in: ${error instanceof ServiceError ? `${error.code} ${error.log ?? ""}` : error}`,
+    );
+    return false;
+  }
+}
+
+/** The two lists of Twilio's API that are needed. */
+class TwilioApi {
+  readonly accountSid: string;
+  private readonly credentials: Credentials;
+
+  constructor(private readonly url: string, environment: Environment) {
+    this.accountSid = environment.get("TWILIO_ACCOUNT_SID")!;
+    this.credentials = credentialsFrom(environment);
+  }
+
+  async messages(from: Date, to: Date): Promise<TwilioMessage[]> {
+    const query = new URLSearchParams({
+      "DateSent>": from.toISOString(),
+      "DateSent<": to.toISOString(),
+      PageSize: "1000",
+    });
+    const found: TwilioMessage[] = [];
+    let next: string | null = `/2010-04-01/Accounts/${this.accountSid}/Messages.json?${query}`;
+    while (next) {
+      const page: { messages: TwilioMessage[]; next_page_uri: string | null } = await this.get(next);
+      found.push(...page.messages);
+      next = page.next_page_uri;
+    }
+    return found;
+  }
+
+  async media(messageSid: string): Promise<{ url: string; contentType: string }[]> {
+    const base = `/2010-04-01/Accounts/${this.accountSid}/Messages/${messageSid}/Media`;
+    const { media_list } = await this.get<{ media_list: { sid: string; content_type: string }[] }>(
+      `${base}.json`,
+    );
+    return media_list.map(({ sid, content_type }) => ({
+      url: `https://api.twilio.com${base}/${sid}`,
+      contentType: content_type,
+    }));
+  }
+
+  private async get<T>(path: string): Promise<T> {
+    const { user, password } = this.credentials;
+    const response = await fetch(new URL(path, this.url), {
+      headers: { authorization: `Basic ${encodeBase64(`${user}:${password}`)}` },
+      signal: AbortSignal.timeout(30_000),
+    });
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new UsageError(
+        `Twilio answered ${response.status}: are TWILIO_ACCOUNT_SID and its token or API key right?`,
+      );
+    }
+    return await response.json();
+  }
+}
+
+function parse(args: string[]) {
+  const options = {
+    from: new Date(Date.now() - TWO_DAYS_MS),
+    to: new Date(),
+    apply: false,
+    twilioUrl: "https://api.twilio.com",
+  };
+  while (args.length) {
+    const option = args.shift();
+    if (option === "--apply") options.apply = true;
+    else if (option === "--from") options.from = time(args.shift());
+    else if (option === "--to") options.to = time(args.shift());
+    else if (option === "--twilio-url") options.twilioUrl = args.shift() ?? "";
+    else throw new UsageError(USAGE);
+  }
+  if (!URL.canParse(options.twilioUrl)) throw new UsageError(USAGE);
+  return options;
+}
+
+function time(text: string | undefined): Date {
+  const date = new Date(text ?? "");
+  if (isNaN(date.getTime())) throw new UsageError(`"${text}" is no time.\n${USAGE}`);
+  return date;
+}
+
+await runCommand(reconcile);

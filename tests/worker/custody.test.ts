@@ -1,0 +1,569 @@
+// The chain of custody: it never forks, no API role reaches it, whatever a superuser changes is found, and the certificate
+// says all that an officer certifies, to those alone who may read the file.
+import type { SupabaseClient } from "@supabase/supabase-js";
+import type postgres from "postgres";
+import { createClient } from "@supabase/supabase-js";
+import {
+  assert,
+  assertArrayIncludes,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+} from "../support/assert.ts";
+import { between, ownStack } from "../support/own-stack.ts";
+import { workToTheEnd } from "../support/flood.ts";
+
+const own = await ownStack({ workerSeconds: 0.2 });
+const { supabase, superuser, files, functions, whatsapp } = own;
+const { MUNICIPALITIES, everybody, makeTicket, ok, person, sample, service, sha256 } = own.stack;
+const [MBOMBELA, POLOKWANE] = [MUNICIPALITIES.mbombela.id, MUNICIPALITIES.polokwane.id];
+
+Deno.test.afterAll(() => supabase.stop());
+
+const loose = { sanitizeOps: false, sanitizeResources: false };
+function test(name: string, fn: (test: Deno.TestContext) => Promise<void>): void {
+  Deno.test({ name, fn, ...loose });
+}
+
+interface Finding {
+  tenant: string;
+  seq: number;
+  problem: string;
+}
+
+async function findings(sql: postgres.Sql | postgres.TransactionSql = superuser): Promise<Finding[]> {
+  const rows = await sql`select * from private.first_tampered(null) order by seq`;
+  return rows.map((row) => ({ tenant: row.municipality_id, seq: Number(row.seq), problem: row.problem }));
+}
+
+/** Does it as a superuser whom no trigger and no foreign key stops, asks what is found, undoes it. */
+async function tampered(how: (tx: postgres.TransactionSql) => Promise<unknown>): Promise<Finding[]> {
+  let found: Finding[] = [];
+  const undo = new Error("undo");
+  await superuser.begin(async (tx) => {
+    await tx`set local session_replication_role = replica`;
+    await how(tx);
+    found = await findings(tx);
+    throw undo;
+  }).catch((error) => {
+    if (error !== undo) throw error;
+  });
+  return found;
+}
+
+async function lastSeq(tenant: string): Promise<number> {
+  const [row] = await superuser`select coalesce(max(seq), 0)::integer as n from public.custody_records
+    where tenant_id = ${tenant}`;
+  return row!.n;
+}
+
+/** A file of the tenant to write records about. */
+async function someFile(tenant: string): Promise<string> {
+  const slug = tenant === MBOMBELA ? "mbombela" : "polokwane";
+  return (await files.serviceFile("evidence", slug)).fileId;
+}
+
+// Writing it ----------------------------------------------------------------------------------------------------------
+
+for (const tenants of [[MBOMBELA], [MBOMBELA, POLOKWANE]]) {
+  const count = 5000;
+  test(`${count} records by 8 concurrent writers of ${tenants.length} municipalities: one chain each, without fork or gap`, async () => {
+    const before = await Promise.all(tenants.map(lastSeq));
+    const about = await Promise.all(tenants.map(someFile));
+    await workToTheEnd(own);
+    const started = performance.now();
+    const url = supabase.env.SUPABASE_DB_URL!;
+    await Promise.all(Array.from({ length: 8 }, async (_, writer) => {
+      const { default: postgres } = await import("postgres");
+      const sql = postgres(url, { max: 1, onnotice: () => {} });
+      for (let n = 0; n < count / 8; n++) {
+        const at = (writer + n) % tenants.length;
+        await sql`select private.record_custody(${tenants[at]!}, ${about[at]!}, 'url_signed',
+          ${sql.json({ expires_in: 300, request_id: `${writer} ${n}` })})`;
+      }
+      await sql.end();
+    }));
+    const written = performance.now();
+    assertEquals(await findings(), []);
+    const verified = performance.now();
+    const chains = await superuser`
+      select tenant_id, count(*)::integer as n, count(distinct seq)::integer as distinct_n, max(seq)::integer as last,
+        count(distinct previous_hash)::integer as links,
+        bool_and(details ? 'expires_in' or event <> 'url_signed') as whole
+      from public.custody_records where tenant_id = any (${tenants}) group by 1`;
+    let added = 0;
+    for (const [index, tenant] of tenants.entries()) {
+      const chain = chains.find(({ tenant_id }) => tenant_id === tenant)!;
+      assertEquals([chain.n, chain.distinct_n, chain.links, chain.whole], [
+        chain.last,
+        chain.last,
+        chain.last,
+        true,
+      ]);
+      added += chain.last - before[index]!;
+    }
+    assertEquals(added, count + 2 * tenants.length, "with receipt and hash of the files themselves");
+    const [total] = await superuser`select count(*)::integer as n from public.custody_records`;
+    console.log(
+      `${count} records in ${Math.round(written - started)} ms; ${total!.n} verified in ${
+        Math.round(verified - written)
+      } ms`,
+    );
+  });
+}
+
+test("ordinary evidence is handed out without a record, and while a chain is held", async () => {
+  const { fileId } = await files.serviceFile("evidence", "mbombela");
+  await workToTheEnd(own);
+  const before = await lastSeq(MBOMBELA);
+  await superuser.begin(async (tx) => {
+    await tx`select from private.custody_heads where tenant_id = ${MBOMBELA} for update`;
+    const { token } = await person("field_worker");
+    const { status } = await functions.call("signed-url", { token, body: { file_id: fileId } });
+    assertEquals(status, 200);
+  });
+  assertEquals(await lastSeq(MBOMBELA), before);
+});
+
+// Tampering -----------------------------------------------------------------------------------------------------------
+
+/** Another value for each column, such as a forger would write. */
+const FORGERIES: Record<string, string> = {
+  tenant_id: "gen_random_uuid()",
+  seq: "seq + 1000000",
+  file_id: "gen_random_uuid()",
+  event: "case event when 'hashed' then 'stored' else 'hashed' end",
+  recorded_at: "recorded_at + interval '1 microsecond'",
+  user_id: "case when user_id is null then gen_random_uuid() end",
+  user_role: "case when user_role is null then 'admin' end",
+  details: `jsonb_set(details, '{request_id}', '"forged"') || '{"forged": null}'`,
+  previous_hash: "translate(previous_hash, '0123456789abcdef', '123456789abcdef0')",
+  hash: "translate(hash, '0123456789abcdef', '123456789abcdef0')",
+};
+
+test("every column is in the hash", async () => {
+  const columns = await superuser`
+    select column_name from information_schema.columns
+    where table_schema = 'public' and table_name = 'custody_records'`;
+  assertEquals(columns.map(({ column_name }) => column_name).toSorted(), Object.keys(FORGERIES).toSorted());
+});
+
+test("any column of any record changed by a superuser is found, at its place", async () => {
+  const last = await lastSeq(MBOMBELA);
+  const columns = Object.keys(FORGERIES);
+  for (let n = 0; n < 60; n++) {
+    const column = columns[n % columns.length]!;
+    const seq = n < columns.length ? [1, last][n % 2]! : between(1, last);
+    const [first, ...more] = (await tampered((tx) =>
+      tx.unsafe(
+        `update public.custody_records set ${column} = ${
+          FORGERIES[column]
+        } where tenant_id = $1 and seq = $2`,
+        [MBOMBELA, seq],
+      )
+    )).filter(({ tenant }) => tenant === MBOMBELA);
+    const moved = column === "seq" || column === "tenant_id";
+    // a record taken from its place is missed at the next one, or at the end of the chain
+    const place = moved ? Math.min(seq + 1, last) : seq;
+    assertEquals([first?.seq, more], [place, []], `${column} of ${seq}: ${first?.problem}`);
+  }
+});
+
+test("one sign of one word changed is found", async () => {
+  const last = await lastSeq(MBOMBELA);
+  for (const path of ["expires_in", "request_id"]) {
+    const [row] = await superuser`select seq::integer from public.custody_records
+      where tenant_id = ${MBOMBELA} and details ? ${path} order by random() limit 1`;
+    const found = await tampered((tx) =>
+      tx`update public.custody_records set details = jsonb_set(details, ${[path]}, '301'::jsonb)
+        where tenant_id = ${MBOMBELA} and seq = ${row!.seq}`
+    );
+    assertEquals(found.map(({ seq }) => seq), [row!.seq], `${path} of ${row!.seq} of ${last}`);
+  }
+});
+
+test("a record changed and given its right hash is found at the next, the last one by the head", async () => {
+  const last = await lastSeq(MBOMBELA);
+  for (const seq of [1, between(2, last - 1), last]) {
+    const found = await tampered(async (tx) => {
+      await tx`update public.custody_records set recorded_at = recorded_at - interval '1 day'
+        where tenant_id = ${MBOMBELA} and seq = ${seq}`;
+      await tx`update public.custody_records r set hash = private.custody_hash(r)
+        where tenant_id = ${MBOMBELA} and seq = ${seq}`;
+    });
+    assertEquals(found.map(({ seq }) => seq), [Math.min(seq + 1, last)]);
+  }
+});
+
+test("records deleted, added or swapped are found", async () => {
+  const last = await lastSeq(MBOMBELA);
+  const middle = between(3, last - 3);
+  const remove = (from: number, to = from) => (tx: postgres.TransactionSql) =>
+    tx`delete from public.custody_records where tenant_id = ${MBOMBELA} and seq between ${from} and ${to}`;
+  const add = (previous: string) => (tx: postgres.TransactionSql) =>
+    tx.unsafe(
+      `insert into public.custody_records
+       select (private_record.r).* from (
+         select row(tenant_id, seq + 1, file_id, event, clock_timestamp(), user_id, user_role, details, ${previous},
+           repeat('0', 64))::public.custody_records as r
+         from public.custody_records where tenant_id = $1 and seq = $2
+       ) private_record`,
+      [MBOMBELA, last],
+    );
+  const rehash = (tx: postgres.TransactionSql) =>
+    tx`update public.custody_records r set hash = private.custody_hash(r) where tenant_id = ${MBOMBELA} and seq > ${last}`;
+  const cases: [string, (tx: postgres.TransactionSql) => Promise<unknown>, number][] = [
+    ["the first deleted", remove(1), 2],
+    ["one in the middle deleted", remove(middle), middle + 1],
+    ["several deleted", remove(middle, middle + 2), middle + 3],
+    ["the last deleted", remove(last), last],
+    ["all deleted", remove(1, last), last],
+    ["one added at the end", add("hash"), last + 1],
+    ["one added at the end with its right hash", async (tx) => {
+      await add("hash")(tx);
+      await rehash(tx);
+    }, last + 1],
+    ["the head gone", (tx) => tx`delete from private.custody_heads where tenant_id = ${MBOMBELA}`, 1],
+    [
+      "the head set back",
+      (tx) =>
+        tx`update private.custody_heads h set seq = r.seq, hash = r.hash from public.custody_records r
+          where h.tenant_id = ${MBOMBELA} and r.tenant_id = h.tenant_id and r.seq = ${last - 1}`,
+      last,
+    ],
+    [
+      "the head's hash changed",
+      (tx) => tx`update private.custody_heads set hash = repeat('a', 64) where tenant_id = ${MBOMBELA}`,
+      last,
+    ],
+    [
+      "two swapped",
+      (tx) =>
+        tx`update public.custody_records set seq = case seq when ${middle} then -1 else 1 end * 1000000
+          where tenant_id = ${MBOMBELA} and seq = any (${[middle, middle + 1]})`.then(() =>
+          tx`update public.custody_records set seq = case when seq < 0 then ${
+            middle + 1
+          } else ${middle} end::bigint
+            where tenant_id = ${MBOMBELA} and abs(seq) >= 1000000`
+        ),
+      middle,
+    ],
+  ];
+  for (const [what, how, place] of cases) {
+    const found = await tampered(async (tx) => {
+      // a superuser may drop what stands in his way
+      await tx`alter table public.custody_records drop constraint custody_records_seq_check`;
+      await how(tx);
+    });
+    assertEquals(
+      found.map(({ tenant, seq }) => [tenant, seq]),
+      [[MBOMBELA, place]],
+      `${what}: ${found[0]?.problem}`,
+    );
+  }
+  assertEquals(await findings(), []);
+});
+
+// Who reaches it ------------------------------------------------------------------------------------------------------
+
+test("no API role, the service included, adds, changes, deletes or truncates a record or a head", async () => {
+  const clients: [string, SupabaseClient][] = [
+    ["service", service],
+    ["nobody", own.stack.anonymous],
+    ...(await everybody()).map((
+      { role, slug, supabase },
+    ): [string, SupabaseClient] => [`${role} of ${slug}`, supabase]),
+  ];
+  const count = () =>
+    superuser`select (select count(*) from public.custody_records)::integer as n,
+    (select jsonb_agg(h order by h.tenant_id) from private.custody_heads h) as heads`.then(([row]) => row);
+  const before = await count();
+  const [record] =
+    await superuser`select * from public.custody_records where tenant_id = ${MBOMBELA} and seq = 1`;
+  const forged = { ...record, seq: 1 + await lastSeq(MBOMBELA) };
+  for (const [who, client] of clients) {
+    const table = client.from("custody_records");
+    const attempts = {
+      insert: await table.insert(forged),
+      upsert: await table.upsert({ ...record, event: "certified" }),
+      update: await table.update({ event: "certified" }).eq("seq", 1).select(),
+      delete: await table.delete().eq("seq", 1).select(),
+      view: await client.from("evidence_access_log").delete().eq("seq", 1).select(),
+    };
+    for (const [what, { error }] of Object.entries(attempts)) {
+      assertArrayIncludes(["42501", "55000"], [error?.code], `${what} by ${who}: ${JSON.stringify(error)}`);
+    }
+    for (const schema of ["private", "public"]) {
+      for (
+        const [name, args] of [
+          ["record_custody", {
+            tenant_id: MBOMBELA,
+            file_id: record!.file_id,
+            event: "certified",
+            details: {},
+          }],
+          ["first_tampered", { tenant_id: null }],
+          ["custody_head", { tenant_id: MBOMBELA }],
+          ["retry_media", { file_id: record!.file_id }],
+          ["refuse_change", {}],
+        ] as const
+      ) {
+        if (schema === "public" && name === "retry_media") continue; // that one asks who calls
+        const { error } = await client.schema(schema).rpc(name, args);
+        assert(error, `${schema}.${name} by ${who}`);
+      }
+    }
+  }
+  assertEquals(await count(), before);
+  for (const [who, client] of clients) {
+    assert((await client.schema("private").from("custody_heads").select("*")).error, `heads, ${who}`);
+  }
+
+  for (const role of ["anon", "authenticated", "service_role"]) {
+    for (const table of ["public.custody_records", "private.custody_heads"]) {
+      const [rights] = await superuser`select array_agg(p) as given from unnest(array[
+        'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) p
+        where has_table_privilege(${role}, ${table}, p)`;
+      assertEquals(rights!.given, null, `${role} on ${table}`);
+    }
+    for (const statement of ["truncate public.custody_records", "delete from private.custody_heads"]) {
+      await superuser.begin(async (tx) => {
+        await tx.unsafe(`set local role ${role}`);
+        await tx.unsafe(statement);
+      }).then(() => assert(false, `${role}: ${statement}`), (error) => assertEquals(error.code, "42501"));
+    }
+  }
+});
+
+test("the tables' owner is stopped by the trigger", async () => {
+  const sql = supabase.connect("postgres");
+  for (
+    const statement of [
+      "update public.custody_records set event = 'failed' where seq = 1",
+      "delete from public.custody_records where seq = 1",
+      "truncate public.custody_records",
+      "truncate public.media_attachments cascade",
+      "truncate public.municipalities cascade",
+    ]
+  ) {
+    await sql.unsafe(statement).then(
+      () => assert(false, statement),
+      (error) => assertEquals(error.code, "42501"),
+    );
+  }
+});
+
+test("verify_custody shows police liaison and admins their own municipality's chain, and nobody else any", async () => {
+  const { file_id } = (await superuser`select file_id from public.custody_records
+    where tenant_id = ${MBOMBELA} and seq = 2`)[0]!;
+  for (const { role, slug, supabase } of await everybody()) {
+    for (const municipality_id of [undefined, MBOMBELA, POLOKWANE]) {
+      const { data, error } = await supabase.rpc("verify_custody", { municipality_id });
+      if (role === "admin" || role === "saps_liaison") assertEquals(data, [], `${role} of ${slug}`);
+      else assertEquals(error?.message, "forbidden", `${role} of ${slug}`);
+    }
+  }
+  assert((await own.stack.anonymous.rpc("verify_custody", {})).error);
+  assertEquals(await ok(service.rpc("verify_custody", {})), []);
+
+  // committed this time, and put back
+  const change = (event: string) =>
+    superuser.begin(async (tx) => {
+      await tx`set local session_replication_role = replica`;
+      const [was] =
+        await tx`select event from public.custody_records where tenant_id = ${MBOMBELA} and seq = 2`;
+      await tx`update public.custody_records set event = ${event} where tenant_id = ${MBOMBELA} and seq = 2`;
+      return was!.event as string;
+    });
+  const was = await change("failed");
+  try {
+    const problem = "this record was changed";
+    for (const role of ["admin", "saps_liaison"] as const) {
+      const { supabase: here } = await person(role);
+      const { supabase: elsewhere } = await person(role, "polokwane");
+      assertEquals(await ok(here.rpc("verify_custody", {})), [{ tenant_id: MBOMBELA, seq: 2, problem }]);
+      assertEquals(await ok(elsewhere.rpc("verify_custody", {})), []);
+      assertEquals(await ok(elsewhere.rpc("verify_custody", { municipality_id: MBOMBELA })), []);
+      const { chain } = await ok(here.rpc("custody_certificate", { file_id }));
+      assertEquals([chain.intact, chain.first_tampered.seq], [false, 2]);
+    }
+    assertEquals(await ok(service.rpc("verify_custody", { municipality_id: POLOKWANE })), []);
+    assertEquals((await ok(service.rpc("verify_custody", {}))).length, 1);
+  } finally {
+    await change(was);
+  }
+  assertEquals(await findings(), []);
+});
+
+// The certificate -----------------------------------------------------------------------------------------------------
+
+interface Certificate {
+  file: Record<string, unknown>;
+  municipality: { id: string };
+  tracking_number: string;
+  // deno-lint-ignore no-explicit-any
+  records: any[];
+  chain: { seq: number; hash: string; intact: boolean };
+  issued_at: string;
+  issued_by: { user_id: string; role: string };
+}
+
+const certificate = (supabase: SupabaseClient, fileId: string): Promise<Certificate> =>
+  ok(supabase.rpc("custody_certificate", { file_id: fileId }));
+
+test("the certificate of a WhatsApp medium tells what came, from which message, when, and that the chain is whole", async () => {
+  const file = await whatsapp.sampleFile("burst-pipe.jpg");
+  const sent = await whatsapp.accepted(whatsapp.newSender(), MUNICIPALITIES.mbombela.number, {
+    files: [file],
+  });
+  const [record] = await whatsapp.settled(sent.message_sid, 1);
+  const { supabase, userId } = await person("field_worker");
+  const paper = await certificate(supabase, record!.file_id);
+  const { received_at, stored_at, ...facts } = paper.file;
+  assertEquals(facts, {
+    file_id: record!.file_id,
+    filename: record!.filename,
+    sha256: await sha256(file.bytes),
+    declared_sha256: null,
+    file_size: file.bytes.length,
+    content_type: "image/jpeg",
+    source: "whatsapp",
+    status: "stored",
+    message_sid: sent.message_sid,
+    media_index: 0,
+    bucket: "evidence",
+    path: record!.path,
+  });
+  assert(Date.parse(String(received_at)) <= Date.parse(String(stored_at)));
+  assertEquals(paper.municipality.id, MBOMBELA);
+  assertMatch(paper.tracking_number, /^TKT-/);
+  assertEquals(paper.issued_by, { user_id: userId, role: "field_worker" });
+  assertEquals(paper.records.map(({ event }) => event), ["received", "stored", "certified"]);
+  assertEquals([paper.records[2].user_id, paper.records[2].user_role], [userId, "field_worker"]);
+  assertEquals(
+    paper.chain,
+    {
+      seq: paper.records[2].seq,
+      hash: paper.records[2].hash,
+      intact: true,
+      first_tampered: null,
+    } as Certificate["chain"],
+  );
+  assertEquals(
+    (await certificate(supabase, record!.file_id)).records.length,
+    4,
+    "issuing is recorded each time",
+  );
+});
+
+test("the certificate of a web upload says which hash its browser declared, and whether it was that", async () => {
+  const admin = await person("admin");
+  for (const honest of [true, false]) {
+    const blob = sample();
+    const hash = await sha256(blob);
+    const declared = honest ? hash : await sha256(sample());
+    const slot = await files.announce(admin, { sha256: declared, filename: "Foto – nº 1.jpg" });
+    await ok(admin.supabase.storage.from(slot.bucket).uploadToSignedUrl(slot.path, slot.token, blob));
+    await workToTheEnd(own);
+    const { data } = await service.from("media_attachments").select("last_error, sha256").eq(
+      "file_id",
+      slot.file_id,
+    )
+      .single();
+    assertEquals(data, { last_error: honest ? null : "declared_hash_differs", sha256: hash });
+    const paper = await certificate(admin.supabase, slot.file_id);
+    const { filename, sha256: own_, declared_sha256, source } = paper.file;
+    assertEquals([filename, own_, declared_sha256, source], ["Foto – nº 1.jpg", hash, declared, "web"]);
+    const [received, hashed] = paper.records;
+    assertEquals([received.event, received.details.uploaded_by], ["received", admin.userId]);
+    assertEquals([hashed.event, hashed.details.sha256, hashed.details.as_declared], ["hashed", hash, honest]);
+  }
+});
+
+test("the certificate of a moved file names the move and each reading: who, in what role, when, for how long, by which request", async () => {
+  const uploader = await person("field_worker");
+  const ticket = await makeTicket("mbombela");
+  const file = await files.ticketFile(uploader, ticket.id);
+  await workToTheEnd(own);
+  await ok(service.from("tickets").update({ is_sensitive: true }).eq("id", ticket.id).select());
+  await workToTheEnd(own);
+  const readings: unknown[] = [];
+  for (const [role, expires_in] of [["admin", 60], ["saps_liaison", undefined], ["admin", 900]] as const) {
+    const { token, userId } = await person(role);
+    const answer = await functions.call("signed-url", { token, body: { file_id: file.fileId, expires_in } });
+    assertEquals(answer.status, 200, answer.text);
+    readings.push({
+      user_id: userId,
+      user_role: role,
+      expires_in: expires_in ?? 300,
+      request_id: answer.headers.get("x-request-id"),
+    });
+  }
+  const before = Date.now();
+  const { supabase } = await person("saps_liaison");
+  const paper = await certificate(supabase, file.fileId);
+  assertEquals([paper.file.bucket, paper.file.sha256], ["gbv-evidence", await sha256(file.blob)]);
+  assertEquals(paper.records.map(({ event }) => event), [
+    ...["received", "hashed", "moved", "url_signed", "url_signed", "url_signed", "certified"],
+  ]);
+  const { from, to, sha256: hash } = paper.records[2].details;
+  assertEquals([from, to, hash], ["evidence", "gbv-evidence", await sha256(file.blob)]);
+  const seen = paper.records.filter(({ event }) => event === "url_signed");
+  assertEquals(
+    seen.map(({ user_id, user_role, details: { expires_in, request_id } }) => (
+      { user_id, user_role, expires_in, request_id }
+    )),
+    readings as typeof seen,
+  );
+  for (const { recorded_at } of seen) assert(Math.abs(Date.parse(recorded_at) - before) < 20_000);
+});
+
+test("no certificate for citizens, other municipalities or strangers, and none of GBV evidence below admin", async () => {
+  const citizen = await person("citizen");
+  const openTicket = await makeTicket("mbombela", { reporter_id: citizen.userId });
+  const gbvTicket = await makeTicket("mbombela", { is_sensitive: true });
+  const plain = await files.ticketFile(citizen, openTicket.id);
+  const gbv = await files.ticketFile(await person("admin"), gbvTicket.id, { purpose: "gbv-evidence" });
+  const byManager = await files.serviceFile("gbv-evidence", "mbombela");
+  await workToTheEnd(own);
+  const before = await lastSeq(MBOMBELA);
+  let issued = 0;
+  for (const { role, slug, supabase } of await everybody()) {
+    for (const file of [plain, gbv, byManager]) {
+      const may = slug === "mbombela" && role !== "citizen" &&
+        (file === plain || role === "admin" || role === "saps_liaison");
+      const { data, error } = await supabase.rpc("custody_certificate", { file_id: file.fileId });
+      const what = `${role} of ${slug}, ${file.bucket}`;
+      if (may) issued++;
+      if (may) assertEquals(data?.file.file_id, file.fileId, what);
+      else assertEquals(error?.message, role === "citizen" ? "forbidden" : "not_found", what);
+      // nor the records themselves
+      const { data: rows } = await supabase.from("custody_records").select("seq").eq("file_id", file.fileId);
+      assertEquals(rows!.length > 0, may, `records, ${what}`);
+    }
+    const { error } = await supabase.rpc("custody_certificate", { file_id: crypto.randomUUID() });
+    assertEquals(error?.message, role === "citizen" ? "forbidden" : "not_found");
+  }
+  for (const client of [own.stack.anonymous, service]) {
+    const { error } = await client.rpc("custody_certificate", { file_id: plain.fileId });
+    assertNotEquals(error, null);
+  }
+  assertEquals(await lastSeq(MBOMBELA), before + issued, "a refusal left a record, or an issue none");
+});
+
+test("one person's token writes no record in another's name", async () => {
+  const file = await files.serviceFile("gbv-evidence", "mbombela");
+  const { token, userId } = await person("admin");
+  const client = createClient(supabase.url, supabase.keys.publishable, {
+    auth: { persistSession: false, autoRefreshToken: false },
+    global: { headers: { authorization: `Bearer ${token}`, "x-user-id": crypto.randomUUID() } },
+  });
+  await ok(client.rpc("open_evidence", {
+    files: [{ file_id: file.fileId, user_id: crypto.randomUUID() }],
+    request_id: "x",
+    expires_in: 60,
+  }));
+  const [row] = await superuser`select user_id, user_role from public.custody_records
+    where file_id = ${file.fileId} and event = 'url_signed'`;
+  assertEquals([row!.user_id, row!.user_role], [userId, "admin"]);
+});
