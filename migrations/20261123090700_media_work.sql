@@ -70,7 +70,8 @@ declare
   file public.media_attachments;
   work text;
 begin
-  loop
+  -- not all of them in one call: thousands of uploads that never came would outlast the statement timeout, every time
+  for step in 1..200 loop
     select m.* into file from public.media_attachments m
     where m.next_attempt_at <= now()
     order by m.next_attempt_at
@@ -100,10 +101,11 @@ begin
       );
     end if;
   end loop;
+  return jsonb_build_object('work', 'more');
 end
 $$;
 comment on function public.claim_media_work(integer) is
-  'The file that has been due longest, for lease_seconds the caller''s alone: {work: transfer, hash, move or delete_old, file_id, …}; NULL when nothing is due. Uploads that never came expire on the way.';
+  'The file that has been due longest, for lease_seconds the caller''s alone: {work: transfer, hash, move or delete_old, file_id, …}; NULL when nothing is due. Uploads that never came expire on the way, at most 200 in a call: then {work: more}.';
 
 create function private.hold_media(file_id uuid)
   returns void

@@ -44,8 +44,9 @@ export async function runDueWork(
   const round = { done: 0, failed: 0 };
   const deadline = performance.now() + ROUND_MS;
   while (performance.now() < deadline) {
-    const work = await rpc<Work | null>(project, "claim_media_work", {});
+    const work = await rpc<Work | { work: "more" } | null>(project, "claim_media_work", {});
     if (!work) break;
+    if (work.work === "more") continue;
     const started = performance.now();
     const line = {
       function: context.name,
