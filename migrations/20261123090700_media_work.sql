@@ -71,8 +71,10 @@ as $$
 declare
   file public.media_attachments;
   work text;
+  expired integer;
 begin
-  -- uploads that never came; no byte was received, so there is nothing to record
+  -- uploads that never came; no byte was received, so there is nothing to record. Not all in one call: thousands would
+  -- outlast the statement timeout, every time.
   update public.media_attachments m
   set status = 'expired', next_attempt_at = null, last_error = 'never_came'
   where m.file_id in (
@@ -82,6 +84,7 @@ begin
     limit 200
     for no key update skip locked
   );
+  get diagnostics expired = row_count;
   loop
     select m.* into file from public.media_attachments m
     where m.next_attempt_at <= now() and not (m.status = 'pending' and m.source = 'web')
@@ -89,7 +92,7 @@ begin
     limit 1
     for no key update skip locked;
     if not found then
-      return null;
+      return case when expired = 200 then jsonb_build_object('work', 'more') end;
     end if;
     work := private.work_of(file);
     if work = 'transfer' and file.attempts >= private.max_attempts() then
@@ -112,7 +115,7 @@ begin
 end
 $$;
 comment on function public.claim_media_work(integer) is
-  'The file that has been due longest, for lease_seconds the caller''s alone: {work: transfer, hash, move, delete_old or given_up, file_id, …}; NULL when nothing is due. Uploads that never came expire on the way.';
+  'The file that has been due longest, for lease_seconds the caller''s alone: {work: transfer, hash, move, delete_old or given_up, file_id, …}; NULL when nothing is due. Uploads that never came expire on the way, at most 200 in a call: then {work: more}.';
 
 create function private.hold_media(file_id uuid)
   returns void

@@ -48,8 +48,9 @@ export async function runDueWork(
   const deadline = performance.now() + ROUND_MS;
   let bytes = 0;
   while (performance.now() < deadline && bytes < ROUND_BYTES) {
-    const work = await rpc<Work | null>(project, "claim_media_work", {});
+    const work = await rpc<Work | { work: "more" } | null>(project, "claim_media_work", {});
     if (!work) break;
+    if (work.work === "more") continue;
     // a medium's size is known once it is here
     bytes += work.file_size ?? 4 * 1024 * 1024;
     const started = performance.now();

@@ -348,6 +348,38 @@ test("a worker whose lease ran out changes nothing of what another has done sinc
   assertEquals(events.length, 2);
 });
 
+test("a medium is never recorded as stored when no object, or one of another size, lies in its place", async () => {
+  const file = await jpeg();
+  const sent = await accepted(newSender(), NUMBER, {
+    files: [file],
+    options: { faults: { status: 500, times: 1 } },
+  });
+  const { file_id, path } = (await settled(sent.message_sid, 1))[0]!;
+  const claim = async () => {
+    const hash = await sha256(file.bytes);
+    const { error } = await service.rpc("complete_media_transfer", {
+      file_id,
+      sha256: hash,
+      file_size: file.bytes.length,
+    });
+    assert(error);
+    assertEquals((await mediaOf(sent.message_sid))[0]!.status, "pending");
+  };
+  await claim();
+  // an upload that was cut off where Storage did not see it
+  const part = file.bytes.slice(0, 1000);
+  await ok(service.storage.from("evidence").upload(path, part, { contentType: "image/jpeg" }));
+  await claim();
+  await letTimePass(own);
+  assertEquals(await work(), { done: 0, failed: 1 });
+  const [record] = await mediaOf(sent.message_sid);
+  assertEquals([record!.status, record!.last_error, record!.sha256], ["pending", "hash_mismatch", null]);
+  await ok(service.storage.from("evidence").remove([path]));
+  await letTimePass(own);
+  assertEquals(await work(), { done: 1, failed: 0 });
+  assertEquals((await mediaOf(sent.message_sid))[0]!.sha256, await sha256(file.bytes));
+});
+
 test("after all this nothing is in Storage without its record, and the chain is whole", async () => {
   await assertConsistent(own);
 });

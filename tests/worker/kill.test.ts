@@ -17,7 +17,14 @@ Deno.test({
     try {
       const started = performance.now();
       const sent = await whileTimePasses(own, PATIENCE, async () => {
-        const residents = flood(own, { senders: 3, pauses: [50, 350], largeEvery: 4 });
+        // slow enough that a kill meets a transfer on its way, or one that is stored and not yet recorded
+        own.supabase.faults.storage = async (request, serve) => {
+          const response = await serve(request);
+          await pause(between(0, 80));
+          return response;
+        };
+        const options = () => ({ faults: { stall_ms: between(0, 60), times: 1 } });
+        const residents = flood(own, { senders: 2, pauses: [100, 600], largeEvery: 4, options });
         try {
           await Promise.all(["twilio-media", "media-worker"].map(async (name) => {
             for (let kill = 0; kill < KILLS / 2; kill++) {
@@ -28,6 +35,7 @@ Deno.test({
           }));
         } finally {
           await residents.stop();
+          own.supabase.faults.storage = undefined;
         }
         return await residents.stop();
       });

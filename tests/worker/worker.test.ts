@@ -161,6 +161,27 @@ Deno.test("an upload that never came expires after 24 hours, and not before", as
   assertEquals(await eventsOf(slot.file_id), ["expired"]);
 });
 
+Deno.test("thousands of uploads that never came hold nothing up: at most 200 expire in a call", async () => {
+  await finish();
+  await database(async (sql) => {
+    const t = MUNICIPALITIES.mbombela.id;
+    const pending = () =>
+      sql`select count(*)::integer as n from public.media_attachments where next_attempt_at < now()`
+        .then(([row]) => row!.n as number);
+    await sql`insert into public.media_attachments
+        (tenant_id, file_id, bucket, path, filename, content_type, purpose, next_attempt_at)
+      select ${t}::uuid, f, 'evidence', ${t} || '/' || f || '/a.jpg', 'a.jpg', 'image/jpeg', 'evidence',
+        now() - interval '1 hour'
+      from generate_series(1, 1000) i, lateral (select gen_random_uuid() as f where i > 0) x`;
+    const { fileId } = await upload();
+    assertEquals(await ok(service.rpc("claim_media_work", {})), { work: "more" });
+    assertEquals(await pending(), 801);
+    assertEquals((await worker()).body, { done: 1, failed: 0 });
+    assert((await recordOf(fileId)).sha256);
+    assertEquals(await pending(), 0);
+  });
+});
+
 Deno.test("an upload that comes after all, on a token that is still good, lands and is hashed", async () => {
   const owner = await person("field_worker");
   const blob = sample();
