@@ -53,13 +53,18 @@ create function private.refuse_change()
   set search_path = ''
 as $$
 begin
-  raise exception using errcode = '42501', message = format('%I is only ever added to', tg_table_name);
+  raise exception using errcode = '42501', message = format('%s: records of evidence are kept', tg_table_name);
 end
 $$;
 comment on function private.refuse_change() is 'Trigger: keeps even the tables'' owner from changing records by mistake.';
 
 create trigger custody_records_append_only
   before update or delete or truncate on public.custody_records
+  for each statement execute function private.refuse_change();
+
+-- Nor does a file's row, or a message, go by mistake.
+create trigger media_attachments_kept
+  before delete or truncate on public.media_attachments
   for each statement execute function private.refuse_change();
 
 create function private.custody_hash(r public.custody_records)
@@ -160,10 +165,10 @@ as $$
         when c.seq <> c.seq_before + 1 then 'records before this one are missing'
         when (c.r).hash <> private.custody_hash(c.r) then 'this record was changed'
         when (c.r).previous_hash <> c.hash_before then 'this record does not continue the one before'
-      end as problem
+      end as problem, false as of_a_file
     from chained c
     union all
-    select h.tenant_id, h.seq, 'the last records are missing or were changed'
+    select h.tenant_id, h.seq, 'the last records are missing or were changed', false
     from private.custody_heads h
     where (first_tampered.tenant_id is null or h.tenant_id = first_tampered.tenant_id)
       and h.seq > 0
@@ -171,13 +176,13 @@ as $$
         select 1 from public.custody_records r where r.tenant_id = h.tenant_id and r.seq = h.seq and r.hash = h.hash
       )
     union all
-    select r.tenant_id, r.seq, 'this record stands after the end of the chain'
+    select r.tenant_id, r.seq, 'this record stands after the end of the chain', false
     from public.custody_records r
     left join private.custody_heads h on h.tenant_id = r.tenant_id
     where (first_tampered.tenant_id is null or r.tenant_id = first_tampered.tenant_id) and r.seq > coalesce(h.seq, 0)
     union all
     -- what stands in media_attachments, by which files are found and certified, is what the records say
-    select m.tenant_id, coalesce(told.seq, 0), 'the file ' || m.file_id || ' is not as recorded'
+    select m.tenant_id, coalesce(told.seq, 0), 'the file ' || m.file_id || ' is not as recorded', true
     from public.media_attachments m
     cross join lateral private.recorded_file(m.file_id) told
     where (first_tampered.tenant_id is null or m.tenant_id = first_tampered.tenant_id)
@@ -188,7 +193,7 @@ as $$
   select distinct on (p.tenant_id) p.tenant_id, p.seq, p.problem
   from problems p
   where p.problem is not null
-  order by p.tenant_id, p.seq
+  order by p.tenant_id, p.of_a_file, p.seq
 $$;
 comment on function private.first_tampered(uuid) is 'As verify_custody, without asking who calls.';
 

@@ -29,6 +29,10 @@ comment on column public.inbound_messages.encrypted_payload is 'All parameters o
 alter table public.media_attachments
   add constraint media_attachments_message_sid_fkey foreign key (message_sid) references public.inbound_messages (message_sid);
 
+create trigger inbound_messages_kept
+  before update or delete or truncate on public.inbound_messages
+  for each statement execute function private.refuse_change();
+
 alter table public.whatsapp_numbers enable row level security;
 alter table public.inbound_messages enable row level security;
 

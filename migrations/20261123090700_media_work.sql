@@ -14,10 +14,10 @@ as $$
 begin
   -- every row is touched, so that one whose storing is not committed yet is waited for and seen
   update public.media_attachments m
-  set
-    -- before all other work, and with all its tries
-    next_attempt_at = case when m.status = 'stored' and m.bucket <> 'gbv-evidence' then '-infinity' else m.next_attempt_at end,
-    attempts = case when m.status = 'stored' and m.bucket <> 'gbv-evidence' then 0 else m.attempts end
+  -- before all other work
+  set next_attempt_at = case
+    when m.status = 'stored' and m.bucket <> 'gbv-evidence' then '-infinity' else m.next_attempt_at
+  end
   where m.tenant_id = new.tenant_id and m.ticket_id = new.id;
   return null;
 end

@@ -37,6 +37,7 @@ const steps: Step[] = [
     command: [...inStack, ...test(newest, "tests/functions")],
     env: { LOCAL_FUNCTIONS_DENO: newest },
   },
+  { name: "worker and custody", command: [...inStack, ...test(newest, "tests/worker", "tests/operate")] },
   { name: "client", command: [...inStack, ...test(newest, "tests/client")] },
   { name: "browser", command: [...inStack, ...test(newest, "tests/browser")] },
   { name: "the CLI's advisors", command: [...inStack, newest, "run", "-A", "tests/advisors.ts"] },

@@ -276,6 +276,53 @@ test("records deleted, added or swapped are found", async () => {
   assertEquals(await findings(), []);
 });
 
+test("a file's own row changed by a superuser is found, and the certificate still says what was recorded", async () => {
+  await chain();
+  const file = await files.serviceFile("evidence", "mbombela");
+  await workToTheEnd(own);
+  const forgeries = {
+    sha256: "repeat('a', 64)",
+    file_size: "file_size + 1",
+    filename: "'another.jpg'",
+    bucket: "'documents'",
+  };
+  const keep = await superuser`select * from public.media_attachments where file_id = ${file.fileId}`;
+  for (const [column, forged] of Object.entries(forgeries)) {
+    const found = await tampered(async (tx) => {
+      await tx`alter table public.media_attachments drop constraint media_attachments_bucket_of_purpose_check`;
+      await tx.unsafe(`update public.media_attachments set ${column} = ${forged} where file_id = $1`, [
+        file.fileId,
+      ]);
+    });
+    assertEquals(found.map(({ problem }) => problem), [`the file ${file.fileId} is not as recorded`], column);
+  }
+  const { supabase } = await person("admin");
+  await superuser`update public.media_attachments set sha256 = repeat('a', 64) where file_id = ${file.fileId}`;
+  try {
+    const paper = await certificate(supabase, file.fileId);
+    assertEquals([paper.file.sha256, paper.chain.intact], [await sha256(file.blob), false]);
+  } finally {
+    await superuser`update public.media_attachments set sha256 = ${
+      keep[0]!.sha256
+    } where file_id = ${file.fileId}`;
+  }
+  const all = await tampered(async (tx) => {
+    await tx`delete from public.custody_records`;
+    await tx`delete from private.custody_heads`;
+  });
+  assert(all.length > 0, "everything gone is not found");
+});
+
+test("a chain written anew is found by a certificate printed before", async () => {
+  await chain();
+  const { supabase } = await person("saps_liaison");
+  const { chain: { seq, hash } } = await certificate(supabase, await someFile(MBOMBELA));
+  await workToTheEnd(own);
+  assertEquals(await ok(supabase.rpc("verify_custody", { known_seq: seq, known_hash: hash })), []);
+  const anew = await ok(supabase.rpc("verify_custody", { known_seq: seq, known_hash: "0".repeat(64) }));
+  assertEquals(anew.map(({ seq }: { seq: number }) => seq), [seq]);
+});
+
 // Who reaches it ------------------------------------------------------------------------------------------------------
 
 test("no API role, the service included, adds, changes, deletes or truncates a record or a head", async () => {
@@ -432,7 +479,7 @@ test("the certificate of a WhatsApp medium tells what came, from which message, 
     files: [file],
   });
   const [record] = await whatsapp.settled(sent.message_sid, 1);
-  const { supabase, userId } = await person("field_worker");
+  const { supabase, userId } = await person("saps_liaison");
   const paper = await certificate(supabase, record!.file_id);
   const { received_at, stored_at, ...facts } = paper.file;
   assertEquals(facts, {
@@ -452,9 +499,9 @@ test("the certificate of a WhatsApp medium tells what came, from which message, 
   assert(Date.parse(String(received_at)) <= Date.parse(String(stored_at)));
   assertEquals(paper.municipality.id, MBOMBELA);
   assertMatch(paper.tracking_number, /^TKT-/);
-  assertEquals(paper.issued_by, { user_id: userId, role: "field_worker" });
+  assertEquals(paper.issued_by, { user_id: userId, role: "saps_liaison" });
   assertEquals(paper.records.map(({ event }) => event), ["received", "stored", "certified"]);
-  assertEquals([paper.records[2].user_id, paper.records[2].user_role], [userId, "field_worker"]);
+  assertEquals([paper.records[2].user_id, paper.records[2].user_role], [userId, "saps_liaison"]);
   assertEquals(
     paper.chain,
     {
@@ -521,8 +568,8 @@ test("the certificate of a moved file names the move and each reading: who, in w
   assertEquals(paper.records.map(({ event }) => event), [
     ...["received", "hashed", "moved", "url_signed", "url_signed", "url_signed", "certified"],
   ]);
-  const { from, to, sha256: hash } = paper.records[2].details;
-  assertEquals([from, to, hash], ["evidence", "gbv-evidence", await sha256(file.blob)]);
+  const { from, bucket, sha256: hash } = paper.records[2].details;
+  assertEquals([from, bucket, hash], ["evidence", "gbv-evidence", await sha256(file.blob)]);
   const seen = paper.records.filter(({ event }) => event === "url_signed");
   assertEquals(
     seen.map(({ user_id, user_role, details: { expires_in, request_id } }) => (
@@ -533,7 +580,7 @@ test("the certificate of a moved file names the move and each reading: who, in w
   for (const { recorded_at } of seen) assert(Math.abs(Date.parse(recorded_at) - before) < 20_000);
 });
 
-test("no certificate for citizens, other municipalities or strangers, and none of GBV evidence below admin", async () => {
+test("no certificate and no records for anybody but admins and police liaison of the municipality", async () => {
   const citizen = await person("citizen");
   const openTicket = await makeTicket("mbombela", { reporter_id: citizen.userId });
   const gbvTicket = await makeTicket("mbombela", { is_sensitive: true });
@@ -545,19 +592,19 @@ test("no certificate for citizens, other municipalities or strangers, and none o
   let issued = 0;
   for (const { role, slug, supabase } of await everybody()) {
     for (const file of [plain, gbv, byManager]) {
-      const may = slug === "mbombela" && role !== "citizen" &&
-        (file === plain || role === "admin" || role === "saps_liaison");
+      const certifies = role === "admin" || role === "saps_liaison";
+      const may = slug === "mbombela" && certifies;
       const { data, error } = await supabase.rpc("custody_certificate", { file_id: file.fileId });
       const what = `${role} of ${slug}, ${file.bucket}`;
       if (may) issued++;
       if (may) assertEquals(data?.file.file_id, file.fileId, what);
-      else assertEquals(error?.message, role === "citizen" ? "forbidden" : "not_found", what);
+      else assertEquals(error?.message, certifies ? "not_found" : "forbidden", what);
       // nor the records themselves
       const { data: rows } = await supabase.from("custody_records").select("seq").eq("file_id", file.fileId);
       assertEquals(rows!.length > 0, may, `records, ${what}`);
     }
     const { error } = await supabase.rpc("custody_certificate", { file_id: crypto.randomUUID() });
-    assertEquals(error?.message, role === "citizen" ? "forbidden" : "not_found");
+    assertEquals(error?.message, role === "admin" || role === "saps_liaison" ? "not_found" : "forbidden");
   }
   for (const client of [own.stack.anonymous, service]) {
     const { error } = await client.rpc("custody_certificate", { file_id: plain.fileId });
