@@ -208,7 +208,10 @@ begin
   update public.media_attachments m
   set bucket = 'gbv-evidence', moved_from = m.bucket, next_attempt_at = now(),
     sha256 = complete_media_move.sha256,
-    last_error = case when m.declared_sha256 <> complete_media_move.sha256 then 'declared_hash_differs' end
+    last_error = case
+      when m.declared_sha256 <> complete_media_move.sha256 then 'declared_hash_differs'
+      when m.last_error = 'type_mismatch' then m.last_error
+    end
   where m.file_id = complete_media_move.file_id and m.status = 'stored' and m.bucket <> 'gbv-evidence'
     and coalesce(m.sha256, complete_media_move.sha256) = complete_media_move.sha256
     and exists (
@@ -237,7 +240,10 @@ create function public.complete_media_deletion(file_id uuid)
 as $$
   update public.media_attachments m
   set moved_from = null, next_attempt_at = null,
-    last_error = case when m.declared_sha256 <> m.sha256 then 'declared_hash_differs' end
+    last_error = case
+      when m.declared_sha256 <> m.sha256 then 'declared_hash_differs'
+      when m.last_error = 'type_mismatch' then m.last_error
+    end
   where m.file_id = complete_media_deletion.file_id and m.moved_from is not null
     and not exists (select 1 from storage.objects o where o.bucket_id = m.moved_from and o.name = m.path)
 $$;
@@ -285,7 +291,8 @@ as $$
 begin
   -- row-level security: what may not be read does not exist
   if not private.caller_is_staff() or not exists (
-    select 1 from public.media_attachments m where m.file_id = retry_media.file_id and m.status = 'failed'
+    select 1 from public.media_attachments m
+    where m.file_id = retry_media.file_id and m.status = 'failed' and m.last_error <> 'deleted'
   ) then
     raise exception using errcode = 'PT404', message = 'not_found';
   end if;

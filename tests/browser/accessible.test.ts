@@ -118,6 +118,12 @@ for (const colorScheme of ["light", "dark"] as const) {
       const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assertEquals(sideways, 0, "it scrolls sideways");
 
+      await page.getByRole("button", { name: "Certificate" }).first().click();
+      await page.getByRole("heading", { name: "Certificate of electronic evidence" }).waitFor();
+      assertEquals(await violations(page), []);
+      assertEquals(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0);
+      await page.getByRole("button", { name: "Back" }).click();
+
       await page.getByRole("button", { name: "Mark as sensitive…" }).click();
       assertEquals(await violations(page), []);
       await leave();

@@ -264,7 +264,7 @@ test("a last try that dies without a word has failed all the same", async () => 
   const claimed = await ok(service.rpc("claim_media_work", { lease_seconds: 60 }));
   assertEquals([claimed.file_id, claimed.work], [record!.file_id, "transfer"]);
   await letTimePass(own);
-  assertEquals(await work(), { done: 0, failed: 0 });
+  assertEquals(await work(), { done: 0, failed: 1 });
   const [after] = await mediaOf(sent.message_sid);
   assertEquals([after!.status, after!.last_error], ["failed", "media_unavailable"]);
 });

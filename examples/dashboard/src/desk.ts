@@ -2,7 +2,8 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
 import type { Ticket, TicketChange } from "../../../shared/client/mod.ts";
 import { announce, h } from "./dom.ts";
-import { followTickets, isToldLive } from "./follow.ts";
+import { followTickets } from "./follow.ts";
+import { isStaff, seesSensitive } from "./roles.ts";
 import { ticketList } from "./tickets.ts";
 import { type TicketView, ticketView } from "./ticket.ts";
 import { categoryText, CONNECTION, ROLE } from "./words.ts";
@@ -23,12 +24,11 @@ export function openDesk(
   },
 ): Desk {
   const closed = new AbortController();
-  const seesSensitive = role === "admin" || role === "saps_liaison";
   let opened: { id: string; sensitive: boolean; view: TicketView; end: AbortController } | undefined;
 
   const place = h("p", { class: "place" });
   const connection = h("p", { class: "connection", role: "status" });
-  const list = ticketList({ seesSensitive, open });
+  const list = ticketList({ seesSensitive: seesSensitive(role), open });
   const empty = h("p", { class: "quiet empty" }, "Choose a ticket to see it and its files.");
   const detail = h("section", { class: "detail", "aria-label": "Ticket" }, empty);
   const main = h("main", {}, list.element, detail);
@@ -94,9 +94,7 @@ export function openDesk(
     },
     onState(state) {
       if (closed.signal.aborted) return;
-      connection.textContent = state === "live" && !isToldLive(role)
-        ? "Read every minute"
-        : CONNECTION[state];
+      connection.textContent = state === "live" && !isStaff(role) ? "Read every minute" : CONNECTION[state];
       connection.dataset.state = state;
       if (state === "live") opened?.view.reloadFiles();
     },

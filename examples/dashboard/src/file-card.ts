@@ -1,6 +1,7 @@
 /** One file: a thumbnail, a player or a link; or why there is none. */
 import { h } from "./dom.ts";
-import { reasonText, sizeText, timeText } from "./words.ts";
+import type { FileActions } from "./file-actions.ts";
+import { reasonText, sizeText, timeText, warningText } from "./words.ts";
 
 /** A row of media_attachments. */
 export interface FileRow {
@@ -22,10 +23,24 @@ export class FileCard {
   readonly #preview = h("div", { class: "preview" });
   readonly #name = h("p", { class: "name" });
   readonly #about = h("p", { class: "quiet" });
-  readonly #problem = h("p", { class: "problem" });
-  readonly element = h("li", { class: "file" }, this.#preview, this.#name, this.#about, this.#problem);
+  readonly #problem = h("p", { class: "problem", tabindex: -1 });
+  readonly #warning = h("p", { class: "notice" });
+  readonly element: HTMLLIElement;
   #link: HTMLAnchorElement | undefined;
   #media: HTMLImageElement | HTMLMediaElement | undefined;
+
+  constructor(readonly actions: FileActions) {
+    this.element = h(
+      "li",
+      { class: "file" },
+      this.#preview,
+      this.#name,
+      this.#about,
+      this.#problem,
+      this.#warning,
+      actions.element,
+    );
+  }
 
   show(file: FileRow): void {
     const isNew = this.file?.status !== file.status || this.file.bucket !== file.bucket;
@@ -37,6 +52,9 @@ export class FileCard {
       timeText(file.created_at),
     ].filter(Boolean).join(" · ");
     this.#problem.textContent = problemOf(file);
+    this.#warning.textContent = file.status === "stored" ? warningText(file.last_error) : "";
+    // The button that was pressed has gone: the keyboard stays with the file.
+    if (this.actions.show(file)) this.#problem.focus();
     if (!isNew) return;
     this.clear();
     this.#name.replaceChildren(file.filename);
@@ -114,7 +132,7 @@ export class FileCard {
 }
 
 function problemOf({ status, last_error, source }: FileRow): string {
-  if (status === "failed") return `Not received. ${reasonText(last_error)}`;
+  if (status === "failed" || status === "expired") return `Not received. ${reasonText(last_error)}`;
   if (status !== "pending") return "";
   if (source === "web") return "The upload has not finished.";
   return last_error ? `Not here yet: we keep trying. ${reasonText(last_error)}` : "On its way from WhatsApp…";

@@ -2,6 +2,7 @@
 import type { SupabaseClient } from "@supabase/supabase-js";
 import { signedUrls } from "../../../shared/client/mod.ts";
 import { h } from "./dom.ts";
+import { fileActions } from "./file-actions.ts";
 import { FileCard, type FileRow } from "./file-card.ts";
 
 const COLUMNS = "file_id, filename, content_type, file_size, status, last_error, source, bucket, created_at";
@@ -16,10 +17,11 @@ export interface FileList {
 
 /** `signal` ends it: then nothing more is shown, and no URL stays in the page. */
 export function fileList(
-  { supabase, ticketId, sensitive, signal }: {
+  { supabase, ticketId, sensitive, role, signal }: {
     supabase: SupabaseClient;
     ticketId: string;
     sensitive: boolean;
+    role: string;
     signal: AbortSignal;
   },
 ): FileList {
@@ -48,7 +50,7 @@ export function fileList(
   async function reload(): Promise<void> {
     const turn = ++reloads;
     const { data, error } = await supabase.from("media_attachments").select(COLUMNS)
-      .eq("ticket_id", ticketId).neq("status", "expired").order("created_at").abortSignal(signal);
+      .eq("ticket_id", ticketId).order("created_at").abortSignal(signal);
     if (signal.aborted || turn !== reloads) return;
     if (error) {
       note.textContent = "The files could not be loaded.";
@@ -73,7 +75,8 @@ export function fileList(
       cards.delete(id);
     }
     for (const file of files) {
-      const card = cards.get(file.file_id) ?? new FileCard();
+      const card = cards.get(file.file_id) ??
+        new FileCard(fileActions({ supabase, role, reload, signal }));
       if (!cards.has(file.file_id)) grid.append(card.element);
       cards.set(file.file_id, card);
       card.show(file);

@@ -6,11 +6,9 @@ import {
   TICKET_COLUMNS,
   type TicketListeners,
 } from "../../../shared/client/mod.ts";
-import { ROLE } from "./words.ts";
+import { isStaff, seesSensitive } from "./roles.ts";
 
 const EVERY_MS = 60_000;
-
-export const isToldLive = (role: string) => role in ROLE && role !== "citizen";
 
 /** As subscribeToTickets; returns what ends it. */
 export function followTickets(
@@ -18,9 +16,10 @@ export function followTickets(
   { municipality, role }: { municipality: string; role: string },
   listeners: TicketListeners,
 ): () => void {
-  if (isToldLive(role)) {
-    const sensitive = role === "admin" || role === "saps_liaison";
-    const subscription = subscribeToTickets(supabase, municipality, listeners, { sensitive });
+  if (isStaff(role)) {
+    const subscription = subscribeToTickets(supabase, municipality, listeners, {
+      sensitive: seesSensitive(role),
+    });
     return () => void subscription.close();
   }
   const ended = new AbortController();

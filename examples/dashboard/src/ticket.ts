@@ -60,7 +60,7 @@ export function ticketView(
   const mayChange = role === "manager" || role === "admin" || (role === "saps_liaison" && sensitive);
   const mayHide = role === "admin" && !sensitive;
 
-  const files = fileList({ supabase, ticketId: first.id, sensitive, signal });
+  const files = fileList({ supabase, ticketId: first.id, sensitive, role, signal });
   const element = h(
     "article",
     { class: "ticket", "aria-label": `Ticket ${first.tracking_number ?? ""}` },

@@ -60,9 +60,19 @@ const REASON: Record<string, string> = {
   already_stored: "Another file lies in its place. Please tell your administrator.",
   hash_mismatch: "The stored file is not what was sent. Please tell your administrator.",
   internal: "Something went wrong on our side.",
+  deleted: "It was stored, and has been deleted since.",
+  never_came: "It was announced, but the upload never came.",
   payload_too_large: "It is too large.",
   type_mismatch: "It is not the kind of file it claims to be.",
   unsupported_media_type: "This kind of file is not accepted.",
+};
+
+/** The same of a file that is stored nevertheless. */
+const WARNING: Record<string, string> = {
+  declared_hash_differs: "Warning: this is not the file that its browser announced. Ask who uploaded it.",
+  type_mismatch: "Warning: it is not the kind of file it claims to be. Take care when you open it.",
+  already_stored: `Warning: ${REASON.already_stored}`,
+  hash_mismatch: `Warning: ${REASON.hash_mismatch}`,
 };
 
 /** Codes of the functions' refusals (docs/errors.md), as far as a user can do something about them. */
@@ -82,6 +92,7 @@ export const statusText = (value: string) => known(STATUS, value);
 export const categoryText = (value: string | null) => known(CATEGORY, value);
 export const severityText = (value: string | null) => known(SEVERITY, value);
 export const reasonText = (code: string | null) => REASON[code ?? ""] ?? "The reason is not known.";
+export const warningText = (code: string | null) => WARNING[code ?? ""] ?? "";
 export const refusalText = (code: string) => REFUSAL[code] ?? "It did not work. Please try again.";
 
 const thisYear: Intl.DateTimeFormatOptions = {
