@@ -210,7 +210,12 @@ test("a hash written while the flip is being committed leaves the file due to be
   const file = await storedFile();
   await flipDuring(
     file.ticketId,
-    () => service.rpc("complete_media_hash", { file_id: file.fileId, sha256: file.hash }).throwOnError(),
+    () =>
+      service.rpc("complete_media_hash", {
+        file_id: file.fileId,
+        sha256: file.hash,
+        sniffed_type: "image/jpeg",
+      }).throwOnError(),
   );
   assert((await recordOf(file.fileId)).next_attempt_at, "nobody will move it");
   await finish();
