@@ -256,24 +256,30 @@ create function public.fail_media_work(file_id uuid, reason text, final boolean)
 as $$
 declare
   file public.media_attachments;
+  work text;
+  for_good boolean;
 begin
   perform private.hold_media(fail_media_work.file_id);
+  select m.* into file from public.media_attachments m where m.file_id = fail_media_work.file_id;
+  work := private.work_of(file);
+  if work is null then
+    return;
+  end if;
+  -- only a transfer can fail for good: a file that is stored stays stored
+  for_good := work = 'transfer' and (final or file.attempts >= private.max_attempts());
   update public.media_attachments m
   set last_error = reason,
     attempts = greatest(m.attempts, 1),
-    -- only a transfer can fail for good: a file that is stored stays stored
-    status = case
-      when private.work_of(m) = 'transfer' and (final or m.attempts >= private.max_attempts()) then 'failed' else m.status
-    end,
+    status = case when for_good then 'failed' else m.status end,
     next_attempt_at = case
-      when private.work_of(m) = 'transfer' and (final or m.attempts >= private.max_attempts()) then null
+      when for_good then null
       -- what is to be hidden is not put off
-      when private.work_of(m) in ('move', 'delete_old') then now() + least(private.retry_delay(m.attempts), '5 minutes')
+      when work in ('move', 'delete_old') then now() + least(private.retry_delay(m.attempts), '5 minutes')
       else now() + private.retry_delay(m.attempts)
     end
-  where m.file_id = fail_media_work.file_id and private.work_of(m) is not null
+  where m.file_id = fail_media_work.file_id
   returning m.* into file;
-  if file.status = 'failed' then
+  if for_good then
     perform private.record_custody(file.tenant_id, file.file_id, 'failed', jsonb_build_object(
       'reason', reason, 'attempts', file.attempts
     ));

@@ -7,6 +7,7 @@ import { StorageService } from "../storage/service.ts";
 import { digest, type Source, takeIn, type TakenIn } from "../storage/take-in.ts";
 import { type Credentials, credentialsFrom, deleteMedium, fetchMedium } from "../twilio/media.ts";
 import type { PendingMedium } from "./intake.ts";
+import { runJob } from "./job.ts";
 
 /** Twilio's limit for a WhatsApp medium. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -28,33 +29,16 @@ export async function transferMedia(
   context: { name: string; requestId: string },
 ): Promise<void> {
   for (const { record, url } of media) {
-    const started = performance.now();
-    const line = { function: context.name, request_id: context.requestId, file_id: record.file_id };
-    try {
+    const job = {
+      function: context.name,
+      request_id: context.requestId,
+      file_id: record.file_id,
+      job: "transfer",
+    };
+    await runJob(environment, job, async () => {
       const { file_size } = await transferMedium(environment, record, url);
-      log({
-        ...line,
-        code: "ok",
-        job: "transfer",
-        bytes: file_size,
-        ms: Math.round(performance.now() - started),
-      });
-    } catch (error) {
-      const { reason, final } = error instanceof StorageServiceError
-        ? error
-        : { reason: "internal", final: false };
-      const cause = describe((error as Error).cause ?? error);
-      log({
-        ...line,
-        code: reason,
-        job: "transfer",
-        final,
-        cause,
-        ms: Math.round(performance.now() - started),
-      });
-      await rpc(secretProject(environment), "fail_media_work", { file_id: record.file_id, reason, final })
-        .catch((error) => log({ ...line, code: "internal", job: "fail_media_work", cause: describe(error) }));
-    }
+      return { bytes: file_size };
+    }).catch((error) => log({ ...job, code: "internal", job: "fail_media_work", cause: describe(error) }));
   }
 }
 

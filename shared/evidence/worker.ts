@@ -3,10 +3,10 @@ import type { Bucket } from "../contracts.ts";
 import { rpc } from "../platform/database.ts";
 import { type Environment, notConfigured, required, secretProject } from "../platform/environment.ts";
 import { StorageServiceError } from "../platform/errors.ts";
-import { describe, log } from "../platform/log.ts";
 import { agreedType, sniffType } from "../storage/media-type.ts";
 import { StorageService, type StoredFile } from "../storage/service.ts";
 import { digest } from "../storage/take-in.ts";
+import { runJob } from "./job.ts";
 import { fernetFrom } from "./sealing.ts";
 import { hashMismatch, transferMedium } from "./transfer.ts";
 
@@ -36,7 +36,7 @@ export interface Round {
 
 /**
  * Works until nothing is due. Each job is claimed, done and noted by itself, so a round may die anywhere: what it held comes
- * due again when its lease ends. One line of log a job. Throws only what claiming throws.
+ * due again when its lease ends. One line of log a job. Throws where the database cannot be asked or told.
  */
 export async function runDueWork(
   environment: Environment,
@@ -53,26 +53,15 @@ export async function runDueWork(
     if (work.work === "more") continue;
     // a medium's size is known once it is here
     bytes += work.file_size ?? 4 * 1024 * 1024;
-    const started = performance.now();
-    const line = {
+    const job = {
       function: context.name,
       request_id: context.requestId,
       file_id: work.file_id,
       job: work.work,
     };
-    try {
-      await perform(environment, storage, work);
-      round.done++;
-      log({ ...line, code: "ok", ms: Math.round(performance.now() - started) });
-    } catch (error) {
-      round.failed++;
-      const { reason, final } = error instanceof StorageServiceError
-        ? error
-        : { reason: "internal", final: false };
-      const cause = describe((error as Error).cause ?? error);
-      log({ ...line, code: reason, final, cause, ms: Math.round(performance.now() - started) });
-      await rpc(project, "fail_media_work", { file_id: work.file_id, reason, final });
-    }
+    const succeeded = await runJob(environment, job, () => perform(environment, storage, work));
+    if (succeeded) round.done++;
+    else round.failed++;
   }
   return round;
 }

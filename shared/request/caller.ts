@@ -15,6 +15,7 @@ import {
   required,
 } from "../platform/environment.ts";
 import { ServiceError } from "../platform/errors.ts";
+import { bearerToken } from "./credentials.ts";
 
 /** A signed-in user. What he may do is decided by row-level security, with his own token. */
 export interface Caller {
@@ -37,7 +38,7 @@ export function makeIdentifyCaller(environment: Environment): IdentifyCaller {
     keys ??= readKeys(required(environment, "SUPABASE_JWKS"));
     const issuers = [project.url, required(environment, "PUBLIC_SUPABASE_URL").replace(/\/+$/, "")]
       .map((url) => `${url}/auth/v1`);
-    const token = /^Bearer\s+(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+    const token = bearerToken(request);
     if (!token) throw unauthorized();
 
     let claims: JWTPayload;

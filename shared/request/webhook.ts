@@ -4,7 +4,7 @@ import { ServiceError } from "../platform/errors.ts";
 import { credentialsFrom } from "../twilio/media.ts";
 import { isSignedByTwilio } from "../twilio/signature.ts";
 import { readText } from "./body.ts";
-import { sameText } from "./system.ts";
+import { sameText } from "./credentials.ts";
 
 /** What the transfer needs later is asked for at once: a webhook that is answered must be able to finish. */
 const NEEDED = ["ENCRYPTION_KEY_CURRENT", "SENDER_HASH_KEY"];

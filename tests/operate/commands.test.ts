@@ -2,7 +2,8 @@
 import { twilioClient } from "../../local/twilio-client.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { ownFile } from "../support/files.ts";
-import { MUNICIPALITIES, ok, person, SECRET_KEY, service, URL_BASE } from "../support/stack.ts";
+import { call } from "../support/functions.ts";
+import { MUNICIPALITIES, ok, person, SECRET_KEY, service } from "../support/stack.ts";
 
 const TWILIO = Deno.env.get("PRETEND_TWILIO_URL")!;
 const root = new URL("../..", import.meta.url).pathname;
@@ -14,14 +15,6 @@ async function command(name: string, ...args: string[]): Promise<{ code: number;
     env: { NO_COLOR: "1" },
   }).output();
   return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
-}
-
-async function work(): Promise<void> {
-  const response = await fetch(`${URL_BASE}/functions/v1/media-worker`, {
-    method: "POST",
-    headers: { apikey: SECRET_KEY },
-  });
-  await response.body?.cancel();
 }
 
 Deno.test("reconcile: a message whose webhook never came is found, and taken in on demand, once", async () => {
@@ -67,7 +60,7 @@ Deno.test("reconcile: bad arguments and missing secrets say what to do", async (
 
 Deno.test("verify-file: a file in hand is known by its bytes alone; a changed one is not", async () => {
   const file = await ownFile(await person("citizen"), "evidence");
-  await work();
+  await call("media-worker", { headers: { apikey: SECRET_KEY } });
   const directory = await Deno.makeTempDir();
   try {
     const bytes = new Uint8Array(await file.blob.arrayBuffer());

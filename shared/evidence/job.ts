@@ -1,0 +1,38 @@
+/** One job on a file: done, or noted as failed; either way one line of log. */
+import { rpc } from "../platform/database.ts";
+import { type Environment, secretProject } from "../platform/environment.ts";
+import { StorageServiceError } from "../platform/errors.ts";
+import { describe, log } from "../platform/log.ts";
+
+/** Whose job, and what: the fields that its line of log begins with. */
+export interface Job {
+  function: string;
+  request_id: string;
+  file_id: string;
+  job: string;
+}
+
+/**
+ * Does the work, which may give further fields for the log. Whether it succeeded; if not, its reason and whether that is
+ * final stand in the file's record. Throws what noting the failure throws: then the job comes due again by itself.
+ */
+export async function runJob(
+  environment: Environment,
+  job: Job,
+  work: () => Promise<Record<string, number> | void>,
+): Promise<boolean> {
+  const started = performance.now();
+  const ms = () => Math.round(performance.now() - started);
+  try {
+    const fields = await work();
+    log({ ...job, code: "ok", ...fields, ms: ms() });
+    return true;
+  } catch (error) {
+    const { reason, final } = error instanceof StorageServiceError
+      ? error
+      : { reason: "internal", final: false };
+    log({ ...job, code: reason, final, cause: describe((error as Error).cause ?? error), ms: ms() });
+    await rpc(secretProject(environment), "fail_media_work", { file_id: job.file_id, reason, final });
+    return false;
+  }
+}
