@@ -1,11 +1,88 @@
--- Who the caller is. Everything that decides about access asks these functions, which read the verified token's
--- app_metadata and nothing else (user_metadata can be edited by its user). `private` is not exposed by the API.
+-- Schema private, which the API does not expose: what was here before us, the lock that migrations take, and who the caller is.
+-- Everything that decides about access asks those last functions, which read the verified token's app_metadata and nothing else
+-- (user_metadata can be edited by its user).
 
-create schema if not exists private;
-revoke all on schema private from public;
+-- Names that must be free, or left here by our own uninstall. All are looked at before anything is made.
+do $$
+declare
+  taken text;
+begin
+  if to_regclass('private.adoption') is not null then
+    return;
+  end if;
+  select string_agg(name, ', ') into taken from (
+    select c.oid::regclass::text from pg_catalog.pg_class c
+    where c.relnamespace = 'public'::regnamespace and c.relname in (
+      'municipalities', 'media_attachments', 'custody_records', 'evidence_access_log', 'whatsapp_numbers', 'inbound_messages'
+    )
+    union all
+    select 'the bucket ' || b.id from storage.buckets b where b.id in ('evidence', 'documents', 'gbv-evidence')
+  ) as existing (name);
+  if taken is not null then
+    raise exception 'in use already, and not ours: %. Nothing was changed; docs/adopt.md says what to do.', taken;
+  end if;
+end
+$$;
+
+do $$
+declare
+  existing constant jsonb := (
+    select jsonb_build_object('acl', coalesce(n.nspacl::text[], '{}')) from pg_catalog.pg_namespace n where n.nspname = 'private'
+  );
+begin
+  if existing is null then
+    create schema private;
+    revoke all on schema private from public;
+    comment on schema private is 'Helpers of the citizen evidence bundle; not exposed by the API.';
+  end if;
+  if to_regclass('private.adoption') is null then
+    create table private.adoption (item text primary key, was jsonb not null);
+    if existing is not null then
+      insert into private.adoption values ('schema private', existing);
+    end if;
+  end if;
+end
+$$;
 -- Functions look each other up by name as their caller, anon's in a restrictive policy too.
 grant usage on schema private to anon, authenticated, service_role;
-comment on schema private is 'Helpers of the citizen evidence bundle; not exposed by the API.';
+
+comment on table private.adoption is
+  'What was here before us, so that the uninstall leaves it and gives it back as it was: the schema, the table tickets and its columns.';
+alter table private.adoption enable row level security;
+create policy "nobody reads what was adopted" on private.adoption for all to public using (false);
+revoke all on private.adoption from public, anon, authenticated, service_role;
+
+-- A table in use: waits briefly and lets others pass in between, since all who come later queue up behind who waits.
+create function private.lock_table(target regclass, mode text)
+  returns void
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  for attempt in 1..10 loop
+    begin
+      perform set_config('lock_timeout', '300ms', true);
+      execute format('lock table only %s in %s mode', target, mode);
+      perform set_config('lock_timeout', '1s', true); -- for what else this transaction locks
+      return;
+    exception
+      when lock_not_available then
+        null;
+    end;
+    perform pg_sleep(0.5);
+  end loop;
+  -- the CLI shows the message alone
+  raise exception using errcode = '55P03', message = format(
+    '%s is in use by a long transaction (process %s): no lock in 10 tries. Nothing of this migration was done; push again when it has ended.',
+    target, (
+      select string_agg(distinct format('%s, since %s', l.pid, to_char(a.xact_start, 'HH24:MI:SS')), '; ')
+      from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a using (pid)
+      where l.relation = target and l.granted and l.pid <> pg_catalog.pg_backend_pid()
+    )
+  );
+end
+$$;
+comment on function private.lock_table(regclass, text) is 'For migrations: locks the table, or gives up after 8 seconds in which nobody waited for longer than 300 ms.';
 
 create function private.safe_uuid(value text)
   returns uuid
@@ -62,6 +139,7 @@ comment on function private.caller_sees_sensitive() is
 -- Postgres lets everybody execute a new function, and a project may have default privileges that let its API's roles;
 -- here each one is granted by name, in this and every later migration.
 revoke execute on function
+  private.lock_table(regclass, text),
   private.safe_uuid(text),
   private.caller_tenant(),
   private.caller_role(),

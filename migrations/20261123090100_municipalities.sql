@@ -1,15 +1,17 @@
 -- Municipalities: the tenants. The id is what a user's app_metadata.tenant_id names.
 
-create table public.municipalities (
+create table if not exists public.municipalities (
   id uuid primary key default gen_random_uuid(),
   slug text not null unique check (slug ~ '^[a-z][a-z0-9-]{1,62}$'),
   name text not null check (length(name) between 1 and 200),
-  language text not null default 'en' check (language in ('en', 'zu', 'af')),
+  -- the official languages that are written
+  language text not null default 'en'
+    check (language in ('af', 'en', 'nr', 'nso', 'ss', 'st', 'tn', 'ts', 've', 'xh', 'zu')),
   created_at timestamptz not null default now()
 );
 comment on table public.municipalities is 'Tenants. Every other table belongs to one by tenant_id.';
 comment on column public.municipalities.language is
-  'Language of tickets opened by WhatsApp, and so of the replies: en, zu or af.';
+  'Language of tickets opened by WhatsApp, and so of the replies; those in a language that shared/twilio/replies.ts lacks are in English.';
 
 alter table public.municipalities enable row level security;
 

@@ -1,9 +1,9 @@
 -- Files: one row each, from the moment a file is announced. The row says who may read the file (storage.objects asks it),
 -- proves what was received, and is the job of the media worker; there is no second queue.
 
-set local lock_timeout = '5s';
+select private.lock_table('public.tickets', 'share row exclusive');
 
-create table public.media_attachments (
+create table if not exists public.media_attachments (
   file_id uuid primary key default gen_random_uuid(),
   tenant_id uuid not null references public.municipalities (id),
   ticket_id uuid,
@@ -47,11 +47,11 @@ create table public.media_attachments (
   ),
   constraint media_attachments_failed_check check (status <> 'failed' or last_error is not null)
 );
-create index media_attachments_created_at_idx on public.media_attachments (tenant_id, created_at desc);
-create index media_attachments_ticket_idx on public.media_attachments (tenant_id, ticket_id);
-create index media_attachments_due_idx on public.media_attachments (next_attempt_at) where next_attempt_at is not null;
-create index media_attachments_sha256_idx on public.media_attachments (sha256) where sha256 is not null;
-create index media_attachments_created_by_idx on public.media_attachments (created_by, status) where created_by is not null;
+create index if not exists media_attachments_created_at_idx on public.media_attachments (tenant_id, created_at desc);
+create index if not exists media_attachments_ticket_idx on public.media_attachments (tenant_id, ticket_id);
+create index if not exists media_attachments_due_idx on public.media_attachments (next_attempt_at) where next_attempt_at is not null;
+create index if not exists media_attachments_sha256_idx on public.media_attachments (sha256) where sha256 is not null;
+create index if not exists media_attachments_created_by_idx on public.media_attachments (created_by, status) where created_by is not null;
 
 -- as for tickets: no estimate tells how much GBV evidence there is
 alter table public.media_attachments

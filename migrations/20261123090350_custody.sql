@@ -1,7 +1,7 @@
 -- The chain of custody: what happened to each file, in records that are only ever added, each holding the hash of the one
 -- before in its municipality; and the handing out of files, which writes such a record before a URL of GBV evidence exists.
 
-create table public.custody_records (
+create table if not exists public.custody_records (
   tenant_id uuid not null references public.municipalities (id),
   seq bigint not null check (seq > 0),
   file_id uuid not null, -- no foreign key: its row lock would stand against the order head after file
@@ -16,8 +16,8 @@ create table public.custody_records (
   hash text not null check (hash ~ '^[0-9a-f]{64}$'),
   primary key (tenant_id, seq)
 );
-create index custody_records_file_id_idx on public.custody_records (file_id, seq);
-create index custody_records_url_signed_idx on public.custody_records (tenant_id, recorded_at desc) where event = 'url_signed';
+create index if not exists custody_records_file_id_idx on public.custody_records (file_id, seq);
+create index if not exists custody_records_url_signed_idx on public.custody_records (tenant_id, recorded_at desc) where event = 'url_signed';
 -- no estimate tells how much GBV evidence was looked at
 alter table public.custody_records alter column event set statistics 0, alter column tenant_id set statistics 0;
 
@@ -28,7 +28,7 @@ comment on column public.custody_records.previous_hash is 'Hash of the record be
 comment on column public.custody_records.hash is 'SHA-256, hex, of all other columns: private.custody_hash().';
 
 -- The end of each chain: where the next record goes on, and by which a missing last record is found.
-create table private.custody_heads (
+create table if not exists private.custody_heads (
   tenant_id uuid primary key references public.municipalities (id),
   seq bigint not null,
   hash text not null
@@ -47,7 +47,8 @@ create policy "nobody reads the heads" on private.custody_heads for all to publi
 revoke all on public.custody_records from anon, authenticated, service_role;
 grant select on public.custody_records to authenticated, service_role;
 
-create function private.refuse_change()
+-- `or replace`, here and below: the uninstall leaves what keeps and verifies records.
+create or replace function private.refuse_change()
   returns trigger
   language plpgsql
   set search_path = ''
@@ -58,16 +59,16 @@ end
 $$;
 comment on function private.refuse_change() is 'Trigger: keeps even the tables'' owner from changing records by mistake.';
 
-create trigger custody_records_append_only
+create or replace trigger custody_records_append_only
   before update or delete or truncate on public.custody_records
   for each statement execute function private.refuse_change();
 
 -- Nor does a file's row, or a message, go by mistake.
-create trigger media_attachments_kept
+create or replace trigger media_attachments_kept
   before delete or truncate on public.media_attachments
   for each statement execute function private.refuse_change();
 
-create function private.custody_hash(r public.custody_records)
+create or replace function private.custody_hash(r public.custody_records)
   returns text
   language sql stable
   set search_path = ''
@@ -126,7 +127,7 @@ comment on view public.evidence_access_log is 'Every signed URL of GBV evidence:
 revoke all on public.evidence_access_log from anon, authenticated, service_role;
 grant select on public.evidence_access_log to authenticated, service_role;
 
-create function private.recorded_file(file_id uuid)
+create or replace function private.recorded_file(file_id uuid)
   returns table (
     seq bigint, received_at timestamptz, filename text, sha256 text, file_size bigint, content_type text, bucket text
   )
@@ -148,7 +149,7 @@ $$;
 comment on function private.recorded_file(uuid) is 'What the chain''s records say a file is.';
 
 -- SECURITY DEFINER: reads whole chains, of which the caller may see but parts.
-create function private.first_tampered(tenant_id uuid)
+create or replace function private.first_tampered(tenant_id uuid)
   returns table (municipality_id uuid, seq bigint, problem text)
   language sql stable security definer
   set search_path = ''
@@ -197,7 +198,7 @@ as $$
 $$;
 comment on function private.first_tampered(uuid) is 'As verify_custody, without asking who calls.';
 
-create function public.verify_custody(
+create or replace function public.verify_custody(
   municipality_id uuid default null,
   known_seq bigint default null,
   known_hash text default null

@@ -3,7 +3,7 @@
 --
 -- SECURITY DEFINER, in all of them: no API role has the right to write media_attachments.
 
-set local lock_timeout = '5s';
+select private.lock_table('public.tickets', 'share row exclusive');
 
 -- A ticket that turned sensitive: its files are to be moved into gbv-evidence (they are hidden already).
 create function private.schedule_moves()

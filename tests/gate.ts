@@ -23,7 +23,7 @@ const quick: Step[] = [
   { name: "lint", command: [newest, "lint", "--quiet"] },
   {
     name: "types",
-    command: [newest, "check", "--quiet", "functions", "shared", "local", "tests", "examples"],
+    command: [newest, "check", "--quiet", "functions", "shared", "local", "tests", "examples", "docs"],
   },
   { name: "unit, Edge Runtime's Deno", command: test(edge, "tests/unit") },
   { name: "unit, newest Deno", command: test(newest, "tests/unit") },
@@ -50,6 +50,17 @@ const inStacks: Step[] = [
     command: [...inStack, newest, "run", "-A", "examples/demo/main.ts"],
     env: { LOCAL_WORKER_SECONDS: "2" },
   },
+  {
+    name: "docs, OpenAPI, database types",
+    command: [...inStack, ...test(newest, "tests/docs", "tests/openapi")],
+  },
+  { name: "deploy check", command: [...inStack, ...test(newest, "tests/deploy/bundle.test.ts")] },
+  {
+    name: "deploy command",
+    command: test(newest, ...["command", "probe", "settings"].map((name) => `tests/deploy/${name}.test.ts`)),
+  },
+  { name: "adopting", command: test(newest, "--parallel", "tests/adopt") },
+  { name: "doctor", command: test(newest, "tests/doctor") },
   { name: "the CLI's advisors", command: [...inStack, newest, "run", "-A", "tests/advisors.ts"] },
 ];
 
@@ -77,6 +88,7 @@ async function run({ name, command, env }: Step): Promise<void> {
     `${code === 0 ? "ok    " : "FAILED"} ${seconds(started)} s  ${name}${counted ? `: ${ok} passed` : ""}`,
   );
   if (code !== 0) console.log(output.replaceAll(/^/gm, "    | "));
+  for (const [, note] of output.matchAll(/^note: (.+)/gm)) console.log(`                 ${note}`);
   for (const [, ignored] of output.matchAll(/^(.+) \.\.\. ignored/gm)) {
     console.log(`                 ignored: ${ignored}`);
   }

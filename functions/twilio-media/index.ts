@@ -23,7 +23,7 @@ export function twilioMedia(environment: Environment): (request: Request) => Pro
       const media = recorded.media.map((record) => ({ record, url: message.media[record.media_index]!.url }));
       EdgeRuntime.waitUntil(transferMedia(environment, media, { name, requestId }));
     }
-    return twiml(replyText(recorded.language, recorded.tracking_number, recorded.sensitive));
+    return twiml(replyText(recorded));
   });
 }
 

@@ -1,4 +1,5 @@
 /** What a dashboard imports. Runs in browsers, Deno and Node 22; needs @supabase/supabase-js and zod. */
+export type { Database } from "../database.types.ts";
 export { EvidenceError } from "./errors.ts";
 export { subscribeToTickets } from "./tickets.ts";
 export * from "./types.ts";

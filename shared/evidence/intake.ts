@@ -23,6 +23,8 @@ export interface RecordedMessage {
   /** Whether it was known already; then nothing was added, and its media are in somebody's hands. */
   duplicate: boolean;
   sensitive: boolean;
+  /** Whether it is the first message of its ticket. */
+  first: boolean;
   tracking_number: string;
   language: string;
   media: PendingMedium[];

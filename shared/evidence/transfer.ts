@@ -7,7 +7,7 @@ import { StorageService } from "../storage/service.ts";
 import { digest, type Source, takeIn, type TakenIn } from "../storage/take-in.ts";
 import { type Credentials, credentialsFrom, deleteMedium, fetchMedium } from "../twilio/media.ts";
 import type { PendingMedium } from "./intake.ts";
-import { runJob } from "./job.ts";
+import { type Job, runJob } from "./job.ts";
 
 /** Twilio's limit for a WhatsApp medium. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -36,20 +36,22 @@ export async function transferMedia(
       job: "transfer",
     };
     await runJob(environment, job, async () => {
-      const { file_size } = await transferMedium(environment, record, url);
+      const { file_size } = await transferMedium(environment, record, url, job);
       return { bytes: file_size };
-    }).catch((error) => log({ ...job, code: "internal", job: "fail_media_work", cause: describe(error) }));
+    }).catch((error) => log({ ...job, code: "internal", job: "note_failure", cause: describe(error) }));
   }
 }
 
 /**
  * Takes one medium in: download, check, hash, upload, record. With TWILIO_DELETE_MEDIA=true Twilio's copy is removed
- * once the stored bytes have been read back and have the same hash. Throws StorageServiceError.
+ * once the stored bytes have been read back and have the same hash; if that fails, a line of log under the job's request says
+ * so. Throws StorageServiceError.
  */
 export async function transferMedium(
   environment: Environment,
   record: PendingMedium,
   url: string,
+  job: Job,
 ): Promise<Transferred> {
   const project = secretProject(environment);
   const storage = new StorageService(project, required(environment, "SUPABASE_URL"));
@@ -71,22 +73,18 @@ export async function transferMedium(
     sha256: taken.sha256,
     file_size: taken.file_size,
   });
-  if (removing) await removeTwiliosCopy(url, credentials, file_id);
+  if (removing) await removeTwiliosCopy(url, credentials, job);
   return { file_id, bucket, path, ...taken };
 }
 
 /** The file is stored: that Twilio keeps a copy is for the log, and no reason to fail. */
-async function removeTwiliosCopy(url: string, credentials: Credentials, fileId: string): Promise<void> {
-  await deleteMedium(url, credentials).catch((error) =>
-    log({
-      function: "transfer",
-      request_id: "",
-      file_id: fileId,
-      code: "media_unavailable",
-      job: "remove Twilio's copy",
-      cause: describe(error),
-    })
-  );
+async function removeTwiliosCopy(url: string, credentials: Credentials, job: Job): Promise<void> {
+  const started = performance.now();
+  await deleteMedium(url, credentials).catch((error) => {
+    const code = error instanceof StorageServiceError ? error.reason : "internal";
+    const ms = Math.round(performance.now() - started);
+    log({ ...job, job: "remove_twilio_copy", code, cause: describe((error as Error).cause ?? error), ms });
+  });
 }
 
 async function sourceOf(url: string, record: PendingMedium, credentials: Credentials): Promise<Source> {

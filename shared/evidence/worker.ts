@@ -6,7 +6,7 @@ import { StorageServiceError } from "../platform/errors.ts";
 import { agreedType, sniffType } from "../storage/media-type.ts";
 import { StorageService, type StoredFile } from "../storage/service.ts";
 import { digest } from "../storage/take-in.ts";
-import { runJob } from "./job.ts";
+import { type Job, runJob } from "./job.ts";
 import { fernetFrom } from "./sealing.ts";
 import { hashMismatch, transferMedium } from "./transfer.ts";
 
@@ -59,29 +59,40 @@ export async function runDueWork(
       file_id: work.file_id,
       job: work.work,
     };
-    const succeeded = await runJob(environment, job, () => perform(environment, storage, work));
+    const succeeded = await runJob(environment, job, () => perform(environment, storage, work, job));
     if (succeeded) round.done++;
     else round.failed++;
   }
   return round;
 }
 
-async function perform(environment: Environment, storage: StorageService, work: Work): Promise<void> {
+/** Does it; the bytes that were stored or read back. */
+async function perform(
+  environment: Environment,
+  storage: StorageService,
+  work: Work,
+  job: Job,
+): Promise<{ bytes: number } | void> {
   const project = secretProject(environment);
   switch (work.work) {
     case "transfer": {
       const url = await mediaUrl(environment, work);
-      await transferMedium(environment, { ...work, media_index: work.media_index! }, url);
-      return;
+      const { file_size } = await transferMedium(
+        environment,
+        { ...work, media_index: work.media_index! },
+        url,
+        job,
+      );
+      return { bytes: file_size };
     }
     case "hash": {
-      const { sha256, head } = await readBack(storage, work, work);
+      const { sha256, file_size, head } = await readBack(storage, work, work);
       const sniffed = agreedType(work.content_type, await sniffType(head)) ?? null;
       await rpc(project, "complete_media_hash", { file_id: work.file_id, sha256, sniffed_type: sniffed });
-      return;
+      return { bytes: file_size };
     }
     case "move":
-      return await move(environment, storage, work);
+      return { bytes: await move(environment, storage, work) };
     case "given_up":
       throw new StorageServiceError("internal", "Every try died without a word.", "internal");
     case "delete_old":
@@ -92,9 +103,9 @@ async function perform(environment: Environment, storage: StorageService, work: 
 
 /**
  * Into gbv-evidence: a copy, read back; then the record names it; then the old file goes, and with it every URL of it
- * that was handed out. A copy that an earlier try left is used if it is the same.
+ * that was handed out. A copy that an earlier try left is used if it is the same. Returns its size in bytes.
  */
-async function move(environment: Environment, storage: StorageService, work: Work): Promise<void> {
+async function move(environment: Environment, storage: StorageService, work: Work): Promise<number> {
   const project = secretProject(environment);
   const target: StoredFile = { bucket: "gbv-evidence", path: work.path };
   const source = await readBack(storage, work, work);
@@ -107,6 +118,7 @@ async function move(environment: Environment, storage: StorageService, work: Wor
   await rpc(project, "complete_media_move", { file_id: work.file_id, sha256: copy.sha256 });
   await storage.remove(work);
   await rpc(project, "complete_media_deletion", { file_id: work.file_id });
+  return copy.file_size;
 }
 
 /** Size and hash of what lies in Storage; an answer that was cut short is none. */

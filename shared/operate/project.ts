@@ -6,11 +6,11 @@ import { authHeaders, type Environment, type Project } from "../platform/environ
 export class UsageError extends Error {}
 
 /** The environment of a command: as a function's, with SUPABASE_SECRET_KEY for the one key that an operator has. */
-export function operatorEnvironment(): Environment {
-  const key = Deno.env.get("SUPABASE_SECRET_KEY");
+export function operatorEnvironment(base: Environment = Deno.env): Environment {
+  const key = base.get("SUPABASE_SECRET_KEY");
   return {
     get: (name) =>
-      Deno.env.get(name) ??
+      base.get(name) ??
         (name === "SUPABASE_SECRET_KEYS" && key ? JSON.stringify({ default: key }) : undefined),
   };
 }

@@ -1,41 +1,87 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { replyText, twiml } from "../../shared/twilio/reply.ts";
+import { REPLIES } from "../../shared/twilio/replies.ts";
 
-const REFERENCE = "TKT-20261123-AB12CD";
-const LANGUAGES = ["en", "zu", "af"];
+const LANGUAGES = Object.keys(REPLIES) as (keyof typeof REPLIES)[];
+const REPORT = { language: "en", tracking_number: "TKT-20261123-AB12CD", sensitive: false, first: true };
 
 Deno.test("reply: an ordinary report's reference is told, in the ticket's language", () => {
-  const replies = LANGUAGES.map((language) => replyText(language, REFERENCE, false));
-  for (const text of replies) assertStringIncludes(text, REFERENCE);
-  assertEquals(new Set(replies).size, 3);
-  assertMatch(replies[1]!, /^Siyabonga/);
-  assertMatch(replies[2]!, /^Dankie/);
+  const replies = LANGUAGES.map((language) => replyText({ ...REPORT, language }));
+  for (const text of replies) assertStringIncludes(text, ` ${REPORT.tracking_number}.`);
+  assertEquals(new Set(replies).size, LANGUAGES.length, "two languages have the same words");
+  assertMatch(replyText({ ...REPORT, language: "zu" }), /^Siyabonga/);
+  assertMatch(replyText({ ...REPORT, language: "af" }), /^Dankie/);
 });
 
-Deno.test("reply: that to a sensitive report is the same whatever was reported, and tells no reference", () => {
+Deno.test("reply: a follow-up is thanked for, and the reference is not told again", () => {
   for (const language of LANGUAGES) {
-    const text = replyText(language, REFERENCE, true);
-    assertEquals(text, replyText(language, "TKT-20261124-ZZZZZZ", true));
-    assert(!text.includes("TKT"), text);
-    assert(!/\d|reference|verwysing|inombolo/i.test(text), text);
+    const text = replyText({ ...REPORT, language, first: false });
+    assert(!/TKT|\d/.test(text), text);
+    assert(replyText({ ...REPORT, language }).startsWith(text), "the first reply begins otherwise");
   }
 });
 
-Deno.test("reply: that to a sensitive report is how every reply begins, and has no word of violence, police or help", () => {
+Deno.test("reply: that to a sensitive report, the first or a later one, is what any follow-up gets", () => {
   for (const language of LANGUAGES) {
-    const neutral = replyText(language, REFERENCE, true);
-    assert(replyText(language, REFERENCE, false).startsWith(neutral.slice(0, -1)), neutral);
-    assert(
-      !/gbv|violen|abus|police|polis|saps|amaphoyisa|udlame|geweld|case|saak|help|safe/i.test(neutral),
-      neutral,
-    );
+    const ordinary = replyText({ ...REPORT, language, first: false });
+    for (const first of [true, false]) {
+      assertEquals(replyText({ ...REPORT, language, sensitive: true, first }), ordinary);
+    }
   }
 });
+
+/** What would tell that it was no burst pipe. */
+const TELLING =
+  /gbv|violen|abus|police|polis|saps|amaphoyisa|udlame|hlukumez|geweld|mishandel|case|saak|icala|help|usizo|hulp|safe|veilig|urgent/i;
+
+Deno.test("reply: no reply has a word of violence, police or help", () => {
+  for (const language of LANGUAGES) {
+    for (const words of Object.values(REPLIES[language])) assert(!TELLING.test(words), words);
+  }
+});
+
+Deno.test("reply: in every language the thanks name no number, and the reference has its place once", () => {
+  for (const language of LANGUAGES) {
+    const { received, reference } = REPLIES[language];
+    assert(!/[\d{}]/.test(received), received);
+    assertEquals(reference.split("{reference}").length, 2, reference);
+    for (const sentence of [received, reference]) assertMatch(sentence, /^\p{Lu}[^!?]*\.$/u);
+  }
+});
+
+/** GSM 03.38: characters of one septet, and those of two. */
+const GSM_7 = new Set(
+  "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà",
+);
+const GSM_7_EXTENDED = new Set("^{}\\[~]|€");
+
+/** Whether a text is one SMS segment: 160 septets, or 70 UTF-16 units once a character is outside GSM-7. */
+function fitsOneSegment(text: string): boolean {
+  const characters = [...text];
+  if (!characters.every((one) => GSM_7.has(one) || GSM_7_EXTENDED.has(one))) return text.length <= 70;
+  return characters.reduce((septets, one) => septets + (GSM_7_EXTENDED.has(one) ? 2 : 1), 0) <= 160;
+}
+
+Deno.test("reply: segments are counted as SMS does", () => {
+  assert(fitsOneSegment("a".repeat(160)) && !fitsOneSegment("a".repeat(161)));
+  assert(fitsOneSegment("€".repeat(80)) && !fitsOneSegment("€".repeat(81)));
+  assert(fitsOneSegment("š".repeat(70)) && !fitsOneSegment("š" + "a".repeat(70)));
+});
+
+for (const language of LANGUAGES) {
+  Deno.test(`reply: in ${language} each is one SMS segment`, () => {
+    for (const first of [true, false]) {
+      const text = replyText({ ...REPORT, language, first });
+      assert(fitsOneSegment(text), `${text.length} characters: ${text}`);
+    }
+  });
+}
 
 Deno.test("reply: a language that is none of ours is answered in English", () => {
-  for (const language of ["xh", "", "EN", "constructor", "__proto__", "toString"]) {
-    assertEquals(replyText(language, REFERENCE, false), replyText("en", REFERENCE, false));
-    assertEquals(replyText(language, REFERENCE, true), replyText("en", REFERENCE, true));
+  for (const language of ["ve", "", "EN", "constructor", "__proto__", "toString"]) {
+    for (const sensitive of [true, false]) {
+      assertEquals(replyText({ ...REPORT, language, sensitive }), replyText({ ...REPORT, sensitive }));
+    }
   }
 });
 

@@ -260,6 +260,7 @@ Deno.test("webhook: a URL, an encryption key or a hash key of no use is not_conf
 const RECORDED = {
   duplicate: false,
   sensitive: false,
+  first: true,
   tracking_number: "TKT-20261123-AB12CD",
   language: "en",
   media: [] as unknown[],

@@ -1,6 +1,6 @@
 /** The page of somebody signed in: the list, live, beside one open ticket. */
-import type { SupabaseClient } from "@supabase/supabase-js";
 import type { Ticket, TicketChange } from "../../../shared/client/mod.ts";
+import type { Client } from "./client.ts";
 import { announce, h } from "./dom.ts";
 import { followTickets } from "./follow.ts";
 import { isStaff, seesSensitive } from "./roles.ts";
@@ -16,7 +16,7 @@ export interface Desk {
 
 export function openDesk(
   { supabase, municipality, email, role, signOut }: {
-    supabase: SupabaseClient;
+    supabase: Client;
     municipality: string;
     email: string;
     role: string;

@@ -1,6 +1,7 @@
 /** What may be done with one file: another try at one that failed, the certificate of one that is stored. */
-import type { SupabaseClient } from "@supabase/supabase-js";
+import type { Certificate } from "./certificate-words.ts";
 import { showCertificate } from "./certificate.ts";
+import type { Client } from "./client.ts";
 import { announce, h } from "./dom.ts";
 import type { FileRow } from "./file-card.ts";
 import { isStaff, seesSensitive } from "./roles.ts";
@@ -13,7 +14,7 @@ export interface FileActions {
 
 export function fileActions(
   { supabase, role, reload, signal }: {
-    supabase: SupabaseClient;
+    supabase: Client;
     role: string;
     reload: () => Promise<void>;
     signal: AbortSignal;
@@ -50,7 +51,7 @@ export function fileActions(
     if (signal.aborted) return "";
     if (error?.message === "not_found") return "This file is no longer available to you.";
     if (error) return "The certificate could not be issued. Please try again.";
-    showCertificate(data, certify, signal);
+    showCertificate(data as unknown as Certificate, certify, signal); // jsonb, so far as types go
     return "";
   }
 

@@ -1,6 +1,6 @@
 /** A ticket's files, through signed URLs that are renewed before they end. */
-import type { SupabaseClient } from "@supabase/supabase-js";
 import { signedUrls } from "../../../shared/client/mod.ts";
+import type { Client } from "./client.ts";
 import { h } from "./dom.ts";
 import { fileActions } from "./file-actions.ts";
 import { FileCard, type FileRow } from "./file-card.ts";
@@ -18,7 +18,7 @@ export interface FileList {
 /** `signal` ends it: then nothing more is shown, and no URL stays in the page. */
 export function fileList(
   { supabase, ticketId, sensitive, role, signal }: {
-    supabase: SupabaseClient;
+    supabase: Client;
     ticketId: string;
     sensitive: boolean;
     role: string;

@@ -1,18 +1,13 @@
 /** Where the list comes from: live for staff; a citizen, whom Realtime tells nothing, reads their own every minute. */
-import type { SupabaseClient } from "@supabase/supabase-js";
-import {
-  subscribeToTickets,
-  type Ticket,
-  TICKET_COLUMNS,
-  type TicketListeners,
-} from "../../../shared/client/mod.ts";
+import { subscribeToTickets, TICKET_COLUMNS, type TicketListeners } from "../../../shared/client/mod.ts";
+import type { Client } from "./client.ts";
 import { isStaff, seesSensitive } from "./roles.ts";
 
 const EVERY_MS = 60_000;
 
 /** As subscribeToTickets; returns what ends it. */
 export function followTickets(
-  supabase: SupabaseClient,
+  supabase: Client,
   { municipality, role }: { municipality: string; role: string },
   listeners: TicketListeners,
 ): () => void {
@@ -27,7 +22,7 @@ export function followTickets(
     const { data, error } = await supabase.from("tickets").select(TICKET_COLUMNS)
       .order("updated_at", { ascending: false }).abortSignal(ended.signal);
     if (ended.signal.aborted) return;
-    if (!error) listeners.onChange?.([], data as Ticket[]);
+    if (!error) listeners.onChange?.([], data);
     listeners.onState?.(error ? "offline" : "live");
   };
   void read();

@@ -1,17 +1,9 @@
 /** Who is signed in decides what stands in the page: the sign-in form or the desk, never both, nothing in between. */
-import { createClient, type Session } from "@supabase/supabase-js";
+import type { Session } from "@supabase/supabase-js";
+import { supabase } from "./client.ts";
 import { type Desk, openDesk } from "./desk.ts";
 import { silence } from "./dom.ts";
 import { signInForm } from "./sign-in.ts";
-
-const supabase = createClient(
-  import.meta.env.VITE_SUPABASE_URL,
-  import.meta.env.VITE_SUPABASE_PUBLISHABLE_KEY,
-  {
-    // The session ends with the tab: these computers are shared.
-    auth: { storage: sessionStorage, detectSessionInUrl: false },
-  },
-);
 
 const app = document.getElementById("app")!;
 let desk: Desk | undefined;

@@ -1,5 +1,5 @@
 /** The sign-in form. In a local trial it offers the demo users, with their password filled in. */
-import type { SupabaseClient } from "@supabase/supabase-js";
+import type { Client } from "./client.ts";
 import { h, select } from "./dom.ts";
 import { ROLE } from "./words.ts";
 
@@ -8,7 +8,7 @@ const isTrial = import.meta.env.MODE === "trial";
 const demoUsers: string[] = isTrial ? (import.meta.env.VITE_DEMO_USERS ?? "").split(",").filter(Boolean) : [];
 const demoPassword: string = isTrial ? import.meta.env.VITE_DEMO_PASSWORD ?? "" : "";
 
-export function signInForm(supabase: SupabaseClient): HTMLElement {
+export function signInForm(supabase: Client): HTMLElement {
   const email = h("input", { type: "email", name: "email", autocomplete: "username", required: true });
   const password = h("input", {
     type: "password",

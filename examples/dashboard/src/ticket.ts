@@ -1,6 +1,6 @@
 /** One ticket: what it says, its files, upload, and what may be changed. */
-import type { SupabaseClient } from "@supabase/supabase-js";
 import type { Ticket } from "../../../shared/client/mod.ts";
+import type { Client } from "./client.ts";
 import { confirmSensitive } from "./confirm.ts";
 import { announce, h, select } from "./dom.ts";
 import { fileList } from "./files.ts";
@@ -19,7 +19,7 @@ export interface TicketView {
 /** `signal` ends it: what is under way is dropped and nothing of the files stays. */
 export function ticketView(
   { supabase, ticket: first, role, back, signal }: {
-    supabase: SupabaseClient;
+    supabase: Client;
     ticket: Ticket;
     role: string;
     back: () => void;

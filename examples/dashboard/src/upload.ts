@@ -1,14 +1,14 @@
 /** Upload to a ticket: drag and drop, or the button; one progress bar per file. */
-import type { SupabaseClient } from "@supabase/supabase-js";
 import type { Purpose } from "../../../shared/contracts.ts";
 import { EvidenceError, uploadEvidence } from "../../../shared/client/mod.ts";
+import type { Client } from "./client.ts";
 import { announce, h, select } from "./dom.ts";
 import { PURPOSE, refusalText } from "./words.ts";
 
 /** `signal` ends it, with all uploads under way. */
 export function uploadForm(
   { supabase, ticketId, sensitive, role, uploaded, signal }: {
-    supabase: SupabaseClient;
+    supabase: Client;
     ticketId: string;
     sensitive: boolean;
     role: string;

@@ -1,0 +1,140 @@
+-- What holds for tickets: a sensitive one is hidden whatever policies are there already (by a restrictive policy, which no
+-- other can widen), one without a number is given one, and one that changes tells when.
+
+select private.lock_table('public.tickets', 'access exclusive');
+
+-- What an uninstall left to hide sensitive tickets: from here on the policies below do.
+drop policy if exists "kept evidence: for nobody" on public.tickets;
+
+do $$
+declare
+  note record;
+begin
+  for note in
+    select * from (values
+      ('is_sensitive', 'True hides the ticket and every file of it at once, whatever bucket they are in.'),
+      ('encrypted_description', 'Fernet token of the text of a sensitive report; its clear text is never stored.'),
+      ('sender_ref', 'Keyed hash of a WhatsApp sender, by which a follow-up finds the ticket; not a number.')
+    ) as ours (name, text)
+    where not exists (select 1 from private.adoption a where a.item = 'column tickets.' || ours.name)
+  loop
+    execute format('comment on column public.tickets.%I is %L', note.name, note.text);
+  end loop;
+end
+$$;
+
+-- SECURITY DEFINER: a number taken by a ticket the caller may not see must still count as taken.
+create function private.new_tracking_number()
+  returns text
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  alphabet constant text := '23456789ABCDEFGHJKLMNPQRSTUVWXYZ'; -- 32 signs; no 0, 1, I, O
+  random_bytes bytea;
+  candidate text;
+begin
+  loop
+    random_bytes := decode(replace(gen_random_uuid()::text, '-', ''), 'hex');
+    select 'TKT-' || to_char(now() at time zone 'UTC', 'YYYYMMDD') || '-'
+      || string_agg(substr(alphabet, get_byte(random_bytes, i) % 32 + 1, 1), '')
+    into candidate
+    from generate_series(0, 5) as i;
+    exit when not exists (select 1 from public.tickets t where t.tracking_number = candidate);
+  end loop;
+  return candidate;
+end
+$$;
+comment on function private.new_tracking_number() is 'TKT-YYYYMMDD-XXXXXX (UTC day, six random signs), not taken yet.';
+
+create function private.prepare_ticket()
+  returns trigger
+  language plpgsql
+  set search_path = ''
+as $$
+begin
+  -- a report of gender-based violence is never an open one, whatever its writer thought of
+  new.is_sensitive := coalesce(new.is_sensitive, false) or coalesce(new.category::text = 'gbv', false);
+  -- a time in the future would hide changes from dashboards that catch up
+  new.updated_at := case tg_op when 'UPDATE' then now() else least(new.updated_at, now()) end;
+  return new;
+end
+$$;
+comment on function private.prepare_ticket() is 'Trigger: category gbv is sensitive; notes the time of the last change.';
+
+-- Not before the numbers have their index: a new one is looked for in it.
+do $$
+begin
+  if not exists (
+    select 1 from pg_catalog.pg_attribute
+    where attrelid = 'public.tickets'::regclass and attname = 'tracking_number' and atthasdef
+  ) then
+    alter table public.tickets alter column tracking_number set default private.new_tracking_number();
+  end if;
+end
+$$;
+
+create trigger tickets_prepare
+  before insert or update on public.tickets
+  for each row execute function private.prepare_ticket();
+
+alter table public.tickets enable row level security;
+
+create policy "a sensitive ticket is for police liaison and admins" on public.tickets
+  as restrictive for all to public
+  using (
+    not is_sensitive
+    or (tenant_id = (select private.caller_tenant()) and (select private.caller_sees_sensitive()))
+  );
+
+create policy "staff read their municipality's tickets, citizens their own" on public.tickets
+  for select to authenticated
+  using (
+    tenant_id = (select private.caller_tenant())
+    and ((select private.caller_is_staff()) or reporter_id = (select auth.uid()))
+  );
+
+create policy "managers and admins open tickets, police liaison sensitive ones" on public.tickets
+  for insert to authenticated
+  with check (
+    tenant_id = (select private.caller_tenant())
+    and (
+      (select private.caller_role()) in ('manager', 'admin')
+      or (is_sensitive and (select private.caller_role()) = 'saps_liaison')
+    )
+  );
+
+create policy "managers and admins change tickets, police liaison sensitive ones" on public.tickets
+  for update to authenticated
+  using (
+    tenant_id = (select private.caller_tenant())
+    and (
+      (select private.caller_role()) in ('manager', 'admin')
+      or (is_sensitive and (select private.caller_role()) = 'saps_liaison')
+    )
+  );
+
+revoke execute on function private.new_tracking_number(), private.prepare_ticket() from public, anon, authenticated, service_role;
+grant execute on function private.new_tracking_number() to authenticated, service_role;
+
+-- By column: who wrote by WhatsApp (sender_ref), the id, the number and the times are not for users to set. An adopted table's
+-- other columns are not ours to show: there, reading goes by column too.
+do $$
+begin
+  if exists (select 1 from private.adoption a where a.item = 'table tickets') then
+    grant select (
+      id, tenant_id, tracking_number, category, status, severity, is_sensitive, description, encrypted_description, reporter_id,
+      sender_ref, language, created_at, updated_at
+    ) on public.tickets to authenticated, service_role;
+  else
+    grant select on public.tickets to authenticated;
+    grant select, insert, update, delete on public.tickets to service_role;
+  end if;
+end
+$$;
+grant insert (
+  tenant_id, category, status, severity, is_sensitive, description, encrypted_description, reporter_id, language
+) on public.tickets to authenticated;
+grant update (
+  category, status, severity, is_sensitive, description, encrypted_description, language
+) on public.tickets to authenticated;

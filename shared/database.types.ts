@@ -1,0 +1,607 @@
+// Made by `npm run types`.
+export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[];
+
+export type Database = {
+  "public": {
+    Tables: {
+      "custody_records": {
+        Row: {
+          "details": NonNullable<Json>;
+          "event": string;
+          "file_id": string;
+          "hash": string;
+          "previous_hash": string;
+          "recorded_at": string;
+          "seq": number;
+          "tenant_id": string;
+          "user_id": string | null;
+          "user_role": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "details": NonNullable<Json>;
+          "event": string;
+          "file_id": string;
+          "hash": string;
+          "previous_hash": string;
+          "recorded_at": string;
+          "seq": number;
+          "tenant_id": string;
+          "user_id"?: string | null;
+          "user_role"?: string | null;
+        };
+        Update: {
+          "details"?: NonNullable<Json>;
+          "event"?: string;
+          "file_id"?: string;
+          "hash"?: string;
+          "previous_hash"?: string;
+          "recorded_at"?: string;
+          "seq"?: number;
+          "tenant_id"?: string;
+          "user_id"?: string | null;
+          "user_role"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "custody_records_tenant_id_fkey";
+            columns: ["tenant_id"];
+            isOneToOne: false;
+            referencedRelation: "municipalities";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "inbound_messages": {
+        Row: {
+          "encrypted_payload": string;
+          "message_sid": string;
+          "received_at": string;
+          "sender_ref": string;
+          "tenant_id": string;
+          "ticket_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "encrypted_payload": string;
+          "message_sid": string;
+          "received_at"?: string;
+          "sender_ref": string;
+          "tenant_id": string;
+          "ticket_id": string;
+        };
+        Update: {
+          "encrypted_payload"?: string;
+          "message_sid"?: string;
+          "received_at"?: string;
+          "sender_ref"?: string;
+          "tenant_id"?: string;
+          "ticket_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "inbound_messages_tenant_id_fkey";
+            columns: ["tenant_id"];
+            isOneToOne: false;
+            referencedRelation: "municipalities";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "inbound_messages_ticket_fkey";
+            columns: ["tenant_id", "ticket_id"];
+            isOneToOne: false;
+            referencedRelation: "tickets";
+            referencedColumns: ["tenant_id", "id"];
+          },
+        ];
+      };
+      "media_attachments": {
+        Row: {
+          "attempts": number;
+          "bucket": string;
+          "content_type": string;
+          "created_at": string;
+          "created_by": string | null;
+          "declared_sha256": string | null;
+          "file_id": string;
+          "file_size": number | null;
+          "filename": string;
+          "last_error": string | null;
+          "media_index": number | null;
+          "message_sid": string | null;
+          "moved_from": string | null;
+          "next_attempt_at": string | null;
+          "path": string;
+          "purpose": string;
+          "sha256": string | null;
+          "source": string;
+          "status": string;
+          "stored_at": string | null;
+          "tenant_id": string;
+          "ticket_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "attempts"?: number;
+          "bucket": string;
+          "content_type": string;
+          "created_at"?: string;
+          "created_by"?: string | null;
+          "declared_sha256"?: string | null;
+          "file_id"?: string;
+          "file_size"?: number | null;
+          "filename": string;
+          "last_error"?: string | null;
+          "media_index"?: number | null;
+          "message_sid"?: string | null;
+          "moved_from"?: string | null;
+          "next_attempt_at"?: string | null;
+          "path": string;
+          "purpose": string;
+          "sha256"?: string | null;
+          "source"?: string;
+          "status"?: string;
+          "stored_at"?: string | null;
+          "tenant_id": string;
+          "ticket_id"?: string | null;
+        };
+        Update: {
+          "attempts"?: number;
+          "bucket"?: string;
+          "content_type"?: string;
+          "created_at"?: string;
+          "created_by"?: string | null;
+          "declared_sha256"?: string | null;
+          "file_id"?: string;
+          "file_size"?: number | null;
+          "filename"?: string;
+          "last_error"?: string | null;
+          "media_index"?: number | null;
+          "message_sid"?: string | null;
+          "moved_from"?: string | null;
+          "next_attempt_at"?: string | null;
+          "path"?: string;
+          "purpose"?: string;
+          "sha256"?: string | null;
+          "source"?: string;
+          "status"?: string;
+          "stored_at"?: string | null;
+          "tenant_id"?: string;
+          "ticket_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "media_attachments_message_sid_fkey";
+            columns: ["message_sid"];
+            isOneToOne: false;
+            referencedRelation: "inbound_messages";
+            referencedColumns: ["message_sid"];
+          },
+          {
+            foreignKeyName: "media_attachments_tenant_id_fkey";
+            columns: ["tenant_id"];
+            isOneToOne: false;
+            referencedRelation: "municipalities";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "media_attachments_ticket_fkey";
+            columns: ["tenant_id", "ticket_id"];
+            isOneToOne: false;
+            referencedRelation: "tickets";
+            referencedColumns: ["tenant_id", "id"];
+          },
+        ];
+      };
+      "municipalities": {
+        Row: {
+          "created_at": string;
+          "id": string;
+          "language": string;
+          "name": string;
+          "slug": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "id"?: string;
+          "language"?: string;
+          "name": string;
+          "slug": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "id"?: string;
+          "language"?: string;
+          "name"?: string;
+          "slug"?: string;
+        };
+        Relationships: [];
+      };
+      "tickets": {
+        Row: {
+          "category": string;
+          "created_at": string;
+          "description": string | null;
+          "encrypted_description": string | null;
+          "id": string;
+          "is_sensitive": boolean;
+          "language": string;
+          "reporter_id": string | null;
+          "sender_ref": string | null;
+          "severity": string;
+          "status": string;
+          "tenant_id": string;
+          "tracking_number": string;
+          "updated_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "category"?: string;
+          "created_at"?: string;
+          "description"?: string | null;
+          "encrypted_description"?: string | null;
+          "id"?: string;
+          "is_sensitive"?: boolean;
+          "language"?: string;
+          "reporter_id"?: string | null;
+          "sender_ref"?: string | null;
+          "severity"?: string;
+          "status"?: string;
+          "tenant_id": string;
+          "tracking_number"?: string;
+          "updated_at"?: string;
+        };
+        Update: {
+          "category"?: string;
+          "created_at"?: string;
+          "description"?: string | null;
+          "encrypted_description"?: string | null;
+          "id"?: string;
+          "is_sensitive"?: boolean;
+          "language"?: string;
+          "reporter_id"?: string | null;
+          "sender_ref"?: string | null;
+          "severity"?: string;
+          "status"?: string;
+          "tenant_id"?: string;
+          "tracking_number"?: string;
+          "updated_at"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "tickets_tenant_id_fkey";
+            columns: ["tenant_id"];
+            isOneToOne: false;
+            referencedRelation: "municipalities";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "whatsapp_numbers": {
+        Row: {
+          "created_at": string;
+          "is_sensitive": boolean;
+          "number": string;
+          "tenant_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "is_sensitive"?: boolean;
+          "number": string;
+          "tenant_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "is_sensitive"?: boolean;
+          "number"?: string;
+          "tenant_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "whatsapp_numbers_tenant_id_fkey";
+            columns: ["tenant_id"];
+            isOneToOne: false;
+            referencedRelation: "municipalities";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+    };
+    Views: {
+      "evidence_access_log": {
+        Row: {
+          "accessed_at": string;
+          "expires_in": number | null;
+          "file_id": string;
+          "request_id": string | null;
+          "seq": number;
+          "tenant_id": string;
+          "user_id": string | null;
+          "user_role": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "accessed_at"?: string | null;
+          "expires_in"?: never;
+          "file_id"?: string | null;
+          "request_id"?: never;
+          "seq"?: number | null;
+          "tenant_id"?: string | null;
+          "user_id"?: string | null;
+          "user_role"?: string | null;
+        };
+        Update: {
+          "accessed_at"?: string | null;
+          "expires_in"?: never;
+          "file_id"?: string | null;
+          "request_id"?: never;
+          "seq"?: number | null;
+          "tenant_id"?: string | null;
+          "user_id"?: string | null;
+          "user_role"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "custody_records_tenant_id_fkey";
+            columns: ["tenant_id"];
+            isOneToOne: false;
+            referencedRelation: "municipalities";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "media_backlog": {
+        Row: {
+          "attempts": number;
+          "can_be_retried": boolean | null;
+          "file_id": string;
+          "filename": string;
+          "municipality": string | null;
+          "next_attempt_at": string | null;
+          "reason": string | null;
+          "since": string | null;
+          "situation": string | null;
+          "source": string;
+          "status": string;
+          "tenant_id": string;
+          "ticket_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "attempts"?: number | null;
+          "can_be_retried"?: never;
+          "file_id"?: string | null;
+          "filename"?: string | null;
+          "municipality"?: never;
+          "next_attempt_at"?: never;
+          "reason"?: string | null;
+          "since"?: never;
+          "situation"?: never;
+          "source"?: string | null;
+          "status"?: string | null;
+          "tenant_id"?: string | null;
+          "ticket_id"?: string | null;
+        };
+        Update: {
+          "attempts"?: number | null;
+          "can_be_retried"?: never;
+          "file_id"?: string | null;
+          "filename"?: string | null;
+          "municipality"?: never;
+          "next_attempt_at"?: never;
+          "reason"?: string | null;
+          "since"?: never;
+          "situation"?: never;
+          "source"?: string | null;
+          "status"?: string | null;
+          "tenant_id"?: string | null;
+          "ticket_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "media_attachments_tenant_id_fkey";
+            columns: ["tenant_id"];
+            isOneToOne: false;
+            referencedRelation: "municipalities";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "media_attachments_ticket_fkey";
+            columns: ["tenant_id", "ticket_id"];
+            isOneToOne: false;
+            referencedRelation: "tickets";
+            referencedColumns: ["tenant_id", "id"];
+          },
+        ];
+      };
+    };
+    Functions: {
+      "claim_media_work": { Args: { "lease_seconds"?: number }; Returns: Json };
+      "complete_media_deletion": { Args: { "file_id": string }; Returns: undefined };
+      "complete_media_hash": {
+        Args: { "file_id": string; "sha256": string; "sniffed_type"?: string };
+        Returns: undefined;
+      };
+      "complete_media_move": { Args: { "file_id": string; "sha256": string }; Returns: undefined };
+      "complete_media_transfer": {
+        Args: { "file_id": string; "file_size": number; "sha256": string };
+        Returns: undefined;
+      };
+      "create_upload_slot": {
+        Args: {
+          "content_type": string;
+          "declared_sha256"?: string;
+          "file_size": number;
+          "filename": string;
+          "object_name": string;
+          "purpose": string;
+          "ticket_id"?: string;
+        };
+        Returns: {
+          "bucket": string;
+          "file_id": string;
+          "max_bytes": number;
+          "path": string;
+        }[];
+      };
+      "custody_certificate": { Args: { "file_id": string }; Returns: Json };
+      "fail_media_work": {
+        Args: { "file_id": string; "final": boolean; "reason": string };
+        Returns: undefined;
+      };
+      "open_evidence": {
+        Args: { "expires_in"?: number; "files": Json; "request_id": string };
+        Returns: {
+          "bucket": string;
+          "expires_seconds": number;
+          "file_id": string;
+          "gbv": boolean;
+          "ordinal": number;
+          "path": string;
+          "refused": string;
+        }[];
+      };
+      "publish_municipality_event": {
+        Args: { "event": Json; "municipality_id": string; "sensitive"?: boolean };
+        Returns: undefined;
+      };
+      "record_inbound_message": {
+        Args: {
+          "channel_number": string;
+          "description"?: string;
+          "encrypted_description"?: string;
+          "encrypted_payload": string;
+          "media": Json;
+          "message_sid": string;
+          "sender_ref": string;
+          "ticket_id"?: string;
+        };
+        Returns: Json;
+      };
+      "retry_media": { Args: { "file_id": string }; Returns: undefined };
+      "route_inbound_message": {
+        Args: { "channel_number": string; "sender_ref": string; "ticket_id"?: string };
+        Returns: Json;
+      };
+      "verify_custody": {
+        Args: { "known_hash"?: string; "known_seq"?: number; "municipality_id"?: string };
+        Returns: {
+          "problem": string;
+          "seq": number;
+          "tenant_id": string;
+        }[];
+      };
+    };
+    Enums: {
+      [_ in never]: never;
+    };
+    CompositeTypes: {
+      [_ in never]: never;
+    };
+  };
+};
+
+type DatabaseWithoutInternals = Omit<Database, "__InternalSupabase">;
+
+type DefaultSchema = DatabaseWithoutInternals[Extract<keyof Database, "public">];
+
+export type Tables<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof (
+      & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+      & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"]
+    )
+    : never = never,
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals } ? (
+    & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"]
+  )[TableName] extends {
+    Row: infer R;
+  } ? R
+  : never
+  : DefaultSchemaTableNameOrOptions extends keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+    ? (DefaultSchema["Tables"] & DefaultSchema["Views"])[DefaultSchemaTableNameOrOptions] extends {
+      Row: infer R;
+    } ? R
+    : never
+  : never;
+
+export type TablesInsert<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never,
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends {
+    Insert: infer I;
+  } ? I
+  : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+    ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Insert: infer I;
+    } ? I
+    : never
+  : never;
+
+export type TablesUpdate<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never,
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends {
+    Update: infer U;
+  } ? U
+  : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+    ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Update: infer U;
+    } ? U
+    : never
+  : never;
+
+export type Enums<
+  DefaultSchemaEnumNameOrOptions extends
+    | keyof DefaultSchema["Enums"]
+    | { schema: keyof DatabaseWithoutInternals },
+  EnumName extends DefaultSchemaEnumNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"]
+    : never = never,
+> = DefaultSchemaEnumNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"][EnumName]
+  : DefaultSchemaEnumNameOrOptions extends keyof DefaultSchema["Enums"]
+    ? DefaultSchema["Enums"][DefaultSchemaEnumNameOrOptions]
+  : never;
+
+export type CompositeTypes<
+  PublicCompositeTypeNameOrOptions extends
+    | keyof DefaultSchema["CompositeTypes"]
+    | { schema: keyof DatabaseWithoutInternals },
+  CompositeTypeName extends PublicCompositeTypeNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"]
+    : never = never,
+> = PublicCompositeTypeNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"][CompositeTypeName]
+  : PublicCompositeTypeNameOrOptions extends keyof DefaultSchema["CompositeTypes"]
+    ? DefaultSchema["CompositeTypes"][PublicCompositeTypeNameOrOptions]
+  : never;
+
+export const Constants = {
+  "public": {
+    Enums: {},
+  },
+} as const;

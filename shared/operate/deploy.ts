@@ -1,0 +1,240 @@
+// Puts this repository on a Supabase project, in the order that a running one survives: secrets, migrations, functions,
+// schedule, smoke test. Every step can be repeated, so after a failure the same command goes on. docs/deploy.md
+// npm run deploy -- --project-ref REF [--env-file .env.production] [--db-url URL] [--yes] [--patience SECONDS]
+// Exit status: 0 all is well, 1 deployed but something is to be done, 2 it did not work.
+//
+// Tried in the gate with the real CLI against a pretend Management API and the local stack. Only a hosted project can
+// show: its bundler, Vault, pg_cron and pg_net, TLS to its database, that its list of secrets has SHA-256 digests, how long
+// new secrets take to reach every isolate.
+import { parseArgs, parseEnv } from "node:util";
+import postgres from "postgres";
+import { SupabaseCli } from "./deploy/cli.ts";
+import { setSchedule } from "./deploy/schedule.ts";
+import {
+  changed,
+  conflictsOf,
+  isLoopback,
+  OPERATOR_SETTINGS,
+  problemsOf,
+  secretsOf,
+  type Settings,
+} from "./deploy/settings.ts";
+import { type Probe, probeFunctions } from "./probe.ts";
+import { runCommand, UsageError } from "./project.ts";
+
+const USAGE =
+  `npm run deploy -- --project-ref REF [--env-file FILE] [--db-url URL] [--yes] [--patience SECONDS]
+
+  --project-ref   the project's reference, 20 letters: Dashboard → Project Settings → General
+  --env-file      the functions' secrets, NAME=VALUE a line; .env.production unless given. SUPABASE_ACCESS_TOKEN,
+                  SUPABASE_DB_URL and SUPABASE_SECRET_KEY may stand in it too, or in the environment
+  --db-url        the database, in place of SUPABASE_DB_URL
+  --yes           do not ask
+  --patience      how long new functions and secrets may take to arrive everywhere, 60 unless given`;
+
+interface Options {
+  ref: string;
+  file: string;
+  databaseUrl?: string;
+  yes: boolean;
+  /** Seconds. */
+  patience: number;
+}
+
+async function deploy(args: string[]): Promise<number> {
+  const { ref, file, databaseUrl, yes, patience } = parse(args);
+  const settings = await readSettings(file, databaseUrl);
+  const secrets = secretsOf(settings);
+  refuse(
+    `Mend this in ${file} or the environment (docs/deploy.md), and run it again`,
+    await problemsOf(settings, ref),
+  );
+
+  const url = settings.PUBLIC_SUPABASE_URL!.replace(/\/$/, "");
+  const cli = new SupabaseCli(ref, settings.SUPABASE_ACCESS_TOKEN!, hiddenOf(settings));
+  const sql = connect(settings.SUPABASE_DB_URL!);
+  let clean = true;
+  const note = (todo: string | undefined) => {
+    if (!todo) return;
+    clean = false;
+    console.log(`      → ${todo}`);
+  };
+  try {
+    const digests = await step(1, "project", async () => {
+      const [digests] = await Promise.all([cli.secretDigests(), answers(sql)]);
+      refuse("Nothing was changed, since data would be lost", await conflictsOf(secrets, digests));
+      return [digests, "it and its database answer"];
+    });
+    const changes = await changed(secrets, digests);
+    if (!yes && !confirm(`Deploy to project ${ref}, ${url}? ${changes.length} secrets change.`)) {
+      throw new UsageError("Nothing was changed. (Without a terminal to answer in, add --yes.)");
+    }
+
+    await step(2, "secrets", async () => {
+      if (changes.length === 0) return [undefined, `all ${Object.keys(secrets).length} unchanged`];
+      await cli.setSecrets(file);
+      refuse(
+        `These did not arrive as they stand in ${file}: put the value in single quotes`,
+        await changed(secrets, await cli.secretDigests()),
+      );
+      return [undefined, `set: ${changes.join(", ")}`];
+    });
+    await step(3, "migrations", async () => {
+      const applied = await cli.pushMigrations(settings.SUPABASE_DB_URL!);
+      return [undefined, applied ? `${applied} applied` : "up to date"];
+    });
+    // after the migrations: functions of before work with the new schema, new ones not with that of before
+    await step(4, "functions", async () => [await cli.deployFunctions(), "deployed"]);
+    const schedule = await step(5, "schedule", async () => {
+      const result = await setSchedule(
+        sql,
+        `${url}/functions/v1/media-worker`,
+        settings.SUPABASE_SECRET_KEY!,
+      );
+      return [result, result.done];
+    });
+    note(schedule.todo);
+
+    const probes = await step(6, "smoke test", async () => {
+      const probes = await probePatiently(settings, url, patience);
+      return [probes, `${probes.filter(({ ok }) => ok).length} of ${probes.length} right`];
+    });
+    for (const { name, ok, found, todo } of probes) {
+      console.log(`      ${ok ? "ok" : "NO"}  ${name}: ${found}`);
+      note(todo);
+    }
+    if (await noNumbers(sql)) {
+      console.log('\nNo WhatsApp number is entered yet: docs/deploy.md, "Whose number it is".');
+    }
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
+  console.log(
+    clean
+      ? "\nDeployed."
+      : "\nDeployed, but not all is well: see → above. The same command can be run again at any time.",
+  );
+  return clean ? 0 : 1;
+}
+
+/** Shows a step with its time. Its work returns a result and what to say about it. */
+async function step<T>(number: number, name: string, work: () => Promise<[T, string]>): Promise<T> {
+  const started = performance.now();
+  const seconds = () => `${((performance.now() - started) / 1000).toFixed(1)} s`.padStart(7);
+  console.log(`${number}/6  ${name} …`);
+  try {
+    const [result, said] = await work();
+    console.log(`${seconds()}  ${said}`);
+    return result;
+  } catch (error) {
+    console.log(`${seconds()}  did not work`);
+    throw error;
+  }
+}
+
+function refuse(what: string, problems: string[]): void {
+  if (problems.length > 0) throw new UsageError([`${what}:`, ...problems].join("\n  - "));
+}
+
+/** Tries again while something is wrong: a new function or secret takes some seconds to be everywhere. */
+async function probePatiently(settings: Settings, url: string, patience: number): Promise<Probe[]> {
+  const end = performance.now() + patience * 1000;
+  while (true) {
+    const probes = await probeFunctions({
+      url,
+      secretKey: settings.SUPABASE_SECRET_KEY!,
+      webhookUrl: settings.TWILIO_WEBHOOK_URL,
+      twilioAccountSid: settings.TWILIO_ACCOUNT_SID,
+      twilioAuthToken: settings.TWILIO_AUTH_TOKEN,
+    });
+    if (probes.every(({ ok }) => ok) || performance.now() > end) return probes;
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+  }
+}
+
+function connect(url: string): postgres.Sql {
+  // encrypted, but not verified: Supabase's databases have certificates of its own authority
+  const ssl = isLoopback(new URL(url).hostname) ? false : "require";
+  return postgres(url, { max: 1, ssl, connect_timeout: 20, onnotice: () => {} });
+}
+
+/** Throws UsageError where the database does not. */
+async function answers(sql: postgres.Sql): Promise<void> {
+  try {
+    await sql`select 1`;
+  } catch (error) {
+    const { code } = error as { code?: string };
+    throw new UsageError(
+      code === "28P01"
+        ? "The database refused the password in SUPABASE_DB_URL (Dashboard → Project Settings → Database → Reset)."
+        : `The database of SUPABASE_DB_URL does not answer (${
+          code ?? (error as Error).name
+        }). The direct address needs ` +
+          "IPv6; take the one of the session pooler: Dashboard → Connect.",
+    );
+  }
+}
+
+async function noNumbers(sql: postgres.Sql): Promise<boolean> {
+  const [row] = await sql`select exists (select from public.whatsapp_numbers) as some`;
+  return !row!.some;
+}
+
+/** The file's settings; the operator's own also from the environment, which comes first. */
+async function readSettings(file: string, databaseUrl: string | undefined): Promise<Settings> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(file);
+  } catch {
+    throw new UsageError(
+      `${file} cannot be read. docs/deploy.md shows what stands in it; another: --env-file FILE`,
+    );
+  }
+  const settings = { ...parseEnv(text) } as Settings;
+  for (const name of OPERATOR_SETTINGS) {
+    const value = Deno.env.get(name);
+    if (value) settings[name] = value;
+  }
+  if (databaseUrl) settings.SUPABASE_DB_URL = databaseUrl;
+  return settings;
+}
+
+/** What must not be shown if the CLI repeats it. */
+function hiddenOf(settings: Settings): string[] {
+  const open = ["PUBLIC_SUPABASE_URL", "ALLOWED_ORIGINS", "TWILIO_WEBHOOK_URL", "TWILIO_DELETE_MEDIA"];
+  const password = new URL(settings.SUPABASE_DB_URL!).password;
+  const values = Object.entries(settings).filter(([name]) => !open.includes(name)).map(([, value]) => value);
+  return [...values, password, decodeURIComponent(password)].filter((value) => value.length > 5);
+}
+
+function parse(args: string[]): Options {
+  const text = { type: "string" } as const;
+  const flag = { type: "boolean" } as const;
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        "project-ref": text,
+        "env-file": text,
+        "db-url": text,
+        patience: text,
+        yes: flag,
+        help: flag,
+      },
+    });
+    const ref = values["project-ref"] ?? "";
+    const patience = Number(values.patience ?? 60);
+    if (values.help || !/^[a-z]{20}$/.test(ref) || !(patience >= 0)) throw new UsageError(USAGE);
+    return {
+      ref,
+      file: values["env-file"] ?? ".env.production",
+      databaseUrl: values["db-url"],
+      yes: values.yes ?? false,
+      patience,
+    };
+  } catch (error) {
+    throw error instanceof UsageError ? error : new UsageError(`${(error as Error).message}\n\n${USAGE}`);
+  }
+}
+
+await runCommand(deploy);

@@ -1,0 +1,191 @@
+/** What a deploy needs to know, and what is wrong with it. Values are judged here and never shown. */
+import { Fernet } from "../../platform/fernet.ts";
+
+/** The settings of a deploy, by name: the functions' secrets, and three that stay with the operator. */
+export type Settings = Record<string, string>;
+
+interface Setting {
+  optional?: true;
+  /** Where it is found, for who has not set it. */
+  where: string;
+  /** What is wrong with the value, if anything. */
+  check?: (value: string, ref: string) => string | undefined | Promise<string | undefined>;
+}
+
+const DASHBOARD = "Dashboard → Project Settings";
+const WEBHOOK_PATH = "/functions/v1/twilio-media";
+const RANDOM = "a new one: openssl rand -base64 32";
+
+/** The operator's own: they are no secrets of the functions. */
+const OPERATORS: Record<string, Setting> = {
+  SUPABASE_ACCESS_TOKEN: {
+    where: "Dashboard → Account → Access Tokens",
+    check: (value) => value.startsWith("sbp_") ? undefined : "an access token begins with sbp_",
+  },
+  SUPABASE_DB_URL: { where: "Dashboard → Connect → Session pooler; or --db-url URL", check: checkDatabase },
+  SUPABASE_SECRET_KEY: {
+    where: `${DASHBOARD} → API keys, a secret key`,
+    check: (value) => /^(sb_secret_|eyJ)/.test(value) ? undefined : "a secret key begins with sb_secret_",
+  },
+};
+
+const SECRETS: Record<string, Setting> = {
+  PUBLIC_SUPABASE_URL: {
+    where: "https://REF.supabase.co, or the project's custom domain",
+    check: (value, ref) => checkUrl(value, ref, ["", "/"]),
+  },
+  ALLOWED_ORIGINS: {
+    where: "the dashboards' origins, separated by commas: https://dashboard.example",
+    check: checkOrigins,
+  },
+  TWILIO_ACCOUNT_SID: {
+    where: "console.twilio.com → Account Info",
+    check: (value) => /^AC[0-9a-f]{32}$/i.test(value) ? undefined : "it is AC and 32 hexadecimal digits",
+  },
+  TWILIO_AUTH_TOKEN: {
+    where: "console.twilio.com → Account Info",
+    check: (value) => /^[0-9a-f]{32}$/i.test(value) ? undefined : "it is 32 hexadecimal digits",
+  },
+  TWILIO_WEBHOOK_URL: {
+    where: `https://REF.supabase.co${WEBHOOK_PATH}`,
+    check: (value, ref) => checkUrl(value, ref, [WEBHOOK_PATH]),
+  },
+  ENCRYPTION_KEY_CURRENT: { where: `${RANDOM} | tr '+/' '-_'`, check: checkFernetKey },
+  SENDER_HASH_KEY: {
+    where: RANDOM,
+    check: (value) => value.length >= 32 ? undefined : "it must have at least 32 characters",
+  },
+  ENCRYPTION_KEY_PREVIOUS: { optional: true, where: "", check: checkFernetKey },
+  TWILIO_API_KEY_SID: {
+    optional: true,
+    where: "",
+    check: (value) => /^SK[0-9a-f]{32}$/i.test(value) ? undefined : "it is SK and 32 hexadecimal digits",
+  },
+  TWILIO_API_KEY_SECRET: { optional: true, where: "" },
+  TWILIO_DELETE_MEDIA: {
+    optional: true,
+    where: "",
+    check: (value) => ["true", "false"].includes(value) ? undefined : "it is true or false",
+  },
+};
+
+/** Names of the operator's own settings. */
+export const OPERATOR_SETTINGS = Object.keys(OPERATORS);
+
+/** Names of the functions' secrets. */
+export const SECRET_NAMES = Object.keys(SECRETS);
+
+/** The functions' secrets among the settings. The platform takes no names that begin with SUPABASE_. */
+export function secretsOf(settings: Settings): Settings {
+  return Object.fromEntries(
+    Object.entries(settings).filter(([name, value]) => !name.startsWith("SUPABASE_") && value !== ""),
+  );
+}
+
+/** All that is missing or malformed, a sentence each, for the project `ref`. */
+export async function problemsOf(settings: Settings, ref: string): Promise<string[]> {
+  const problems: string[] = [];
+  for (const [name, { optional, where, check }] of Object.entries({ ...OPERATORS, ...SECRETS })) {
+    const value = settings[name];
+    if (value) {
+      const wrong = await check?.(value, ref);
+      if (wrong) problems.push(`${name}: ${wrong}.`);
+    } else if (!optional) problems.push(`${name} is not set (${where.replace("REF", ref)}).`);
+  }
+  if (settings.TWILIO_API_KEY_SID && !settings.TWILIO_API_KEY_SECRET) {
+    problems.push("TWILIO_API_KEY_SECRET is not set, but TWILIO_API_KEY_SID is.");
+  }
+  return problems;
+}
+
+/** `digests` are SHA-256 of the project's secrets, in hex, by name. */
+export type Digests = Record<string, string>;
+
+/**
+ * What of the new secrets would lose data, a sentence each with what to do instead: another SENDER_HASH_KEY makes every
+ * follow-up open a new ticket, and without its key nothing can be read that it sealed.
+ */
+export async function conflictsOf(secrets: Settings, digests: Digests): Promise<string[]> {
+  const problems: string[] = [];
+  const changes = await changed(secrets, digests);
+  const wouldReplace = (name: string) => digests[name] !== undefined && changes.includes(name);
+  const meant = (name: string) => `If it is meant: npx supabase secrets unset ${name}, and then this again.`;
+
+  if (wouldReplace("SENDER_HASH_KEY")) {
+    problems.push(
+      "SENDER_HASH_KEY: the project has another one; with yours, residents' follow-ups would open new tickets. " +
+        `Put the project's into your file. ${meant("SENDER_HASH_KEY")}`,
+    );
+  }
+  const previous = secrets.ENCRYPTION_KEY_PREVIOUS;
+  const rotates = previous !== undefined && await sha256(previous) === digests.ENCRYPTION_KEY_CURRENT;
+  if (wouldReplace("ENCRYPTION_KEY_CURRENT") && !rotates) {
+    problems.push(
+      "ENCRYPTION_KEY_CURRENT: the project has another one, which sealed what was received so far. To rotate it, give " +
+        "the project's as ENCRYPTION_KEY_PREVIOUS; else put it back into your file.",
+    );
+  }
+  if (wouldReplace("ENCRYPTION_KEY_PREVIOUS")) {
+    problems.push(
+      "ENCRYPTION_KEY_PREVIOUS: the project has another one; the functions could no longer read what it sealed. " +
+        `Keep that key in a safe. ${meant("ENCRYPTION_KEY_PREVIOUS")}`,
+    );
+  }
+  return problems;
+}
+
+/** Names of the secrets that the project does not have, or has with another value. */
+export async function changed(secrets: Settings, digests: Digests): Promise<string[]> {
+  const names: string[] = [];
+  for (const [name, value] of Object.entries(secrets)) {
+    if (await sha256(value) !== digests[name]) names.push(name);
+  }
+  return names;
+}
+
+async function sha256(text: string): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))).toHex();
+}
+
+/** A host of Supabase's must be this project's; http is for this machine only. */
+function checkUrl(text: string, ref: string, paths: string[]): string | undefined {
+  const url = URL.parse(text);
+  if (!url || !text.startsWith(url.origin)) return "it is no URL";
+  if (url.protocol !== "https:" && !isLoopback(url.hostname)) return "it must begin with https://";
+  if (!paths.includes(text.slice(url.origin.length))) {
+    return `after the host it must be ${paths[0] ? `exactly ${paths[0]}` : "empty"}`;
+  }
+  if (url.hostname.endsWith(".supabase.co") && url.hostname !== `${ref}.supabase.co`) {
+    return "it is another project's";
+  }
+}
+
+function checkOrigins(text: string): string | undefined {
+  const bad = text.split(",").map((entry) => entry.trim())
+    .filter((entry) => entry !== "*" && URL.parse(entry)?.origin !== entry);
+  if (bad.length > 0) return "each must be an origin: scheme and host, no path and no slash at the end";
+}
+
+function checkDatabase(text: string, ref: string): string | undefined {
+  const url = URL.parse(text);
+  if (!url || !/^postgres(ql)?:$/.test(url.protocol)) return "it must begin with postgresql://";
+  if (/\[.*\]/.test(decodeURIComponent(url.password))) {
+    return "put the database's password in place of [YOUR-PASSWORD]";
+  }
+  if (/\.supabase\.(co|com)$/.test(url.hostname)) {
+    if (!url.hostname.includes(ref) && !url.username.endsWith(`.${ref}`)) return "it is another project's";
+    if (url.port === "6543") return "take the session pooler (port 5432): migrations need a session";
+  }
+}
+
+async function checkFernetKey(key: string): Promise<string | undefined> {
+  return await Fernet.fromKeys(key).then(
+    () => undefined,
+    () => "it is no Fernet key (base64url of 32 bytes)",
+  );
+}
+
+/** Whether it is this machine. */
+export function isLoopback(hostname: string): boolean {
+  return ["127.0.0.1", "localhost", "[::1]"].includes(hostname);
+}

@@ -1,0 +1,71 @@
+/** Whether the functions answer, and have the secrets they need. */
+import { type Probe, type ProbedProject, probeFunctions } from "../probe.ts";
+import type { Finding, Outcome } from "./findings.ts";
+import { isSecretKey } from "./schedule.ts";
+
+const FUNCTIONS = ["upload-url", "signed-url", "twilio-media", "media-worker"] as const;
+const PROBLEM_OF = {
+  "upload-url": "upload_url",
+  "signed-url": "signed_url",
+  "twilio-media": "twilio_media",
+  "media-worker": "media_worker",
+} as const;
+
+/** README, Configuration: those without which a function answers 503. */
+export const REQUIRED_SECRETS = [
+  "ALLOWED_ORIGINS",
+  "ENCRYPTION_KEY_CURRENT",
+  "PUBLIC_SUPABASE_URL",
+  "SENDER_HASH_KEY",
+  "TWILIO_ACCOUNT_SID",
+  "TWILIO_AUTH_TOKEN",
+  "TWILIO_WEBHOOK_URL",
+] as const;
+
+/** Every function is asked in ways that leave no trace: an outcome for each. */
+export async function functions(project: ProbedProject): Promise<[name: string, outcome: Outcome][]> {
+  const probes = await probeFunctions({ ...project, readOnly: true });
+  return FUNCTIONS.map((name) => {
+    const own = probes.filter((probe) => probe.name.startsWith(`${name} `));
+    return [name, {
+      found: own.map(({ found }) => found).join(", "),
+      findings: own.filter(({ ok }) => !ok).map((probe) => findingOf(PROBLEM_OF[name], probe)),
+    }];
+  });
+}
+
+function findingOf(problem: Finding["problem"], { name, found, todo }: Probe): Finding {
+  return { problem, found: `${name}: ${found}`, todo, unknown: found === "not tried" };
+}
+
+/** The key that this command was given is one that lets in. */
+export async function operatorKey({ url, secretKey }: ProbedProject): Promise<Outcome> {
+  return {
+    found: "SUPABASE_SECRET_KEY is one of this project",
+    findings: await isSecretKey(url, secretKey)
+      ? []
+      : [{ problem: "key_refused", found: "SUPABASE_SECRET_KEY is no secret key of this project" }],
+  };
+}
+
+/** The secrets' names, by the Management API; their values never leave it. */
+export async function secretNames(apiUrl: string, ref: string, accessToken: string): Promise<Outcome> {
+  const response = await fetch(new URL(`/v1/projects/${ref}/secrets`, apiUrl), {
+    headers: { authorization: `Bearer ${accessToken}` },
+    signal: AbortSignal.timeout(30_000),
+  });
+  if (!response.ok) {
+    await response.body?.cancel();
+    const found = `the Management API answered ${response.status}`;
+    return { found, findings: [{ problem: "secrets_unknown", found, unknown: true }] };
+  }
+  const names = new Set((await response.json() as { name: string }[]).map(({ name }) => name));
+  return {
+    found: `all ${REQUIRED_SECRETS.length} are set`,
+    findings: REQUIRED_SECRETS.filter((name) => !names.has(name)).map((name) => ({
+      problem: "secret_missing",
+      found: `${name} is not set`,
+      todo: `npx supabase secrets set ${name}=… (README, Configuration)`,
+    })),
+  };
+}

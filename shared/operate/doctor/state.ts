@@ -1,0 +1,217 @@
+/** What stands in the database beside its schema: buckets, work, Realtime's partitions, people, the chains of custody. */
+import type postgres from "postgres";
+import { BUCKETS } from "../../storage/buckets.ts";
+import type { Finding, Outcome } from "./findings.ts";
+
+/** Minutes. The worker is called each minute. */
+const OVERDUE = 10;
+/** Failures whose cause is the file itself, or somebody's will: nothing is wrong with the project. */
+const NOT_OURS = ["payload_too_large", "type_mismatch", "unsupported_media_type", "deleted"];
+/** Seconds. Signed URLs and tokens end by the clock. */
+const CLOCK_TOLERANCE = 60;
+
+export async function clocks(sql: postgres.TransactionSql): Promise<Outcome> {
+  const [row] = await sql`select extract(epoch from clock_timestamp())::float8 as seconds`;
+  const difference = Math.round(Date.now() / 1000 - row!.seconds);
+  return {
+    found: `this machine and the database agree to ${CLOCK_TOLERANCE} s`,
+    findings: Math.abs(difference) > CLOCK_TOLERANCE
+      ? [{ problem: "clock_differs", found: `this machine is ${difference} s ahead of the database` }]
+      : [],
+  };
+}
+
+export async function buckets(sql: postgres.TransactionSql): Promise<Outcome> {
+  const rows = await sql`
+    select id, public, file_size_limit::float8 as max, coalesce(allowed_mime_types, '{}') as types from storage.buckets`;
+  const findings: Finding[] = [];
+  for (const [id, limits] of Object.entries(BUCKETS)) {
+    const bucket = rows.find((row) => row.id === id);
+    if (!bucket) findings.push({ problem: "bucket_missing", found: `there is no bucket ${id}` });
+    else {
+      if (bucket.public) findings.push({ problem: "bucket_public", found: `${id} is public` });
+      if (
+        bucket.max !== limits.maxBytes || bucket.types.toSorted().join() !== limits.types.toSorted().join()
+      ) {
+        findings.push({
+          problem: "bucket_limits",
+          found: `${id} accepts other sizes or types than the code knows`,
+        });
+      }
+    }
+  }
+  return { found: `${Object.keys(BUCKETS).join(", ")}: private, with their limits`, findings };
+}
+
+/** Files that are said to be stored lie in Storage, and nothing lies in our buckets that has no record. */
+export async function storedFiles(sql: postgres.TransactionSql): Promise<Outcome> {
+  const [row] = await sql`
+    select
+      (select count(*)::integer from public.media_attachments m where m.status = 'stored') as stored,
+      (select count(*)::integer from public.media_attachments m where m.status = 'stored' and not exists (
+        select from storage.objects o where o.bucket_id = m.bucket and o.name = m.path
+      )) as no_object,
+      (select count(*)::integer from storage.objects o
+      where o.bucket_id in ('evidence', 'documents', 'gbv-evidence') and not exists (
+        select from public.media_attachments m where m.file_id = private.safe_uuid(split_part(o.name, '/', 2))
+      )) as no_record`;
+  const findings: Finding[] = [];
+  if (row!.no_object > 0) {
+    findings.push({
+      problem: "object_missing",
+      found: `${row!.no_object} stored files have no object in Storage`,
+    });
+  }
+  if (row!.no_record > 0) {
+    findings.push({
+      problem: "record_missing",
+      found: `${row!.no_record} objects in our buckets have no record`,
+    });
+  }
+  return { found: `${row!.stored}, each with its object in Storage (not read)`, findings };
+}
+
+export async function dueWork(sql: postgres.TransactionSql): Promise<Outcome> {
+  const [row] = await sql`
+    select count(*)::integer as due,
+      -- a move is due since ever: its ticket turned sensitive when it was last changed
+      coalesce(round(extract(epoch from now() - min(
+        case when m.next_attempt_at > '-infinity' then m.next_attempt_at else t.updated_at end
+      )) / 60), 0)::integer as minutes
+    from public.media_attachments m left join public.tickets t on t.id = m.ticket_id
+    where m.next_attempt_at <= now()`;
+  return {
+    found: row!.due === 0 ? "nothing is due" : `${row!.due} due, the oldest for ${row!.minutes} min`,
+    findings: row!.minutes > OVERDUE
+      ? [{
+        problem: "work_overdue",
+        found: `${row!.due} due, the oldest for ${row!.minutes} min: nobody does it`,
+      }]
+      : [],
+  };
+}
+
+export async function failedFiles(sql: postgres.TransactionSql): Promise<Outcome> {
+  const rows = await sql`
+    select last_error as reason, count(*)::integer as n from public.media_attachments
+    where status = 'failed' group by 1 order by 1`;
+  const list = (some: typeof rows | (typeof rows)[number][]) =>
+    some.map(({ reason, n }) => `${n} ${reason}`).join(", ");
+  const bad = rows.filter(({ reason }) => !NOT_OURS.includes(reason));
+  return {
+    found: rows.length ? `none by our fault; ${list(rows)}` : "none",
+    findings: bad.length ? [{ problem: "files_failed", found: list(bad) }] : [],
+  };
+}
+
+export async function realtime(sql: postgres.TransactionSql): Promise<Outcome> {
+  const [row] = await sql`
+    with partitions as (
+      select coalesce(bound[1]::timestamp, '-infinity') as since, coalesce(bound[2]::timestamp, 'infinity') as until
+      from pg_inherits i join pg_class c on c.oid = i.inhrelid
+      cross join lateral (select regexp_match(pg_get_expr(c.relpartbound, c.oid), $$FROM \\('([^']+)'\\) TO \\('([^']+)'\\)$$)) b (bound)
+      where i.inhparent = 'realtime.messages'::regclass
+    ), utc as (select now() at time zone 'UTC' as today)
+    select
+      exists (select from partitions, utc where today >= since and today < until) as today,
+      exists (select from partitions, utc where today + interval '1 day' >= since and today + interval '1 day' < until) as tomorrow,
+      exists (select from pg_publication_rel r where r.prrelid = 'realtime.messages'::regclass) as published,
+      (select string_agg(tablename, ', ' order by tablename) from pg_publication_tables
+      where pubname = 'supabase_realtime' and schemaname = 'public' and tablename in (
+        'tickets', 'media_attachments', 'custody_records', 'inbound_messages', 'whatsapp_numbers', 'municipalities'
+      )) as leaking`;
+  const findings: Finding[] = [];
+  if (!row!.today) {
+    findings.push({
+      problem: "partition_missing",
+      found: "realtime.messages has no partition for today (UTC)",
+    });
+  } else if (!row!.tomorrow) {
+    findings.push({
+      problem: "partition_tomorrow_missing",
+      found: "realtime.messages has no partition for tomorrow (UTC): dashboards fall silent at midnight",
+    });
+  }
+  if (!row!.published) {
+    findings.push({ problem: "publication_missing", found: "realtime.messages is in no publication" });
+  }
+  if (row!.leaking) {
+    findings.push({ problem: "table_published", found: `supabase_realtime publishes ${row!.leaking}` });
+  }
+  return {
+    found: "partitions for today and tomorrow, messages published, no table of ours beside them",
+    findings,
+  };
+}
+
+export async function municipalities(sql: postgres.TransactionSql): Promise<Outcome> {
+  const [row] = await sql`
+    select
+      (select count(*)::integer from public.municipalities) as municipalities,
+      (select count(*)::integer from public.whatsapp_numbers) as numbers,
+      (select count(*)::integer from public.whatsapp_numbers n
+      where not exists (select from public.municipalities m where m.id = n.tenant_id)) as orphans`;
+  const { municipalities, numbers, orphans } = row!;
+  const findings: Finding[] = [];
+  if (municipalities === 0) {
+    findings.push({ problem: "municipalities_none", found: "there is no municipality" });
+  } else if (numbers === 0) findings.push({ problem: "numbers_none", found: "no municipality has a number" });
+  if (orphans > 0) {
+    findings.push({
+      problem: "number_orphan",
+      found: `${orphans} numbers belong to no municipality that exists`,
+    });
+  }
+  return { found: `${municipalities}, with ${numbers} numbers`, findings };
+}
+
+export async function users(sql: postgres.TransactionSql): Promise<Outcome> {
+  const [row] = await sql`
+    with claims as (
+      select raw_app_meta_data ->> 'tenant_id' as tenant, raw_app_meta_data ->> 'role' as role from auth.users
+    ), judged as (
+      select exists (select from public.municipalities m where m.id = private.safe_uuid(tenant)) as belongs,
+        tenant is null and role is null as outsider,
+        coalesce(role, '') in (
+          'citizen', 'field_worker', 'ward_councillor', 'manager', 'admin', 'saps_liaison'
+        ) as has_role
+      from claims
+    )
+    select
+      count(*) filter (where belongs and has_role)::integer as well,
+      count(*) filter (where outsider)::integer as outsiders,
+      count(*) filter (where not belongs and not outsider)::integer as homeless,
+      count(*) filter (where belongs and not has_role)::integer as roleless
+    from judged`;
+  const { well, outsiders, homeless, roleless } = row!;
+  const findings: Finding[] = [];
+  if (homeless > 0) {
+    findings.push({
+      problem: "user_municipality",
+      found: `${homeless} users have a role, but no municipality that exists: they see nothing`,
+    });
+  }
+  if (roleless > 0) {
+    findings.push({
+      problem: "user_role",
+      found: `${roleless} users have no role that is known: they are citizens`,
+    });
+  }
+  return {
+    found: `${well} of a municipality` + (outsiders ? `; ${outsiders} of none, who see nothing of ours` : ""),
+    findings,
+  };
+}
+
+export async function custody(sql: postgres.TransactionSql): Promise<Outcome> {
+  const started = performance.now();
+  const rows = await sql`select v.tenant_id, v.seq, v.problem from public.verify_custody() v`;
+  const [chains] = await sql`select count(*)::integer as n from private.custody_heads`;
+  return {
+    found: `${chains!.n} chains intact, verified in ${Math.round(performance.now() - started)} ms`,
+    findings: rows.map(({ tenant_id, seq, problem }) => ({
+      problem: "custody_tampered",
+      found: `municipality ${tenant_id}, record ${seq}: ${problem}`,
+    })),
+  };
+}

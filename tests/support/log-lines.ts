@@ -1,0 +1,53 @@
+/** The functions' log as docs/logs.md says it is: what a line may hold, and nothing else. */
+import * as z from "zod";
+import { REASONS, STATUS } from "../../shared/platform/errors.ts";
+
+const RequestId = z.guid();
+const Count = z.int().nonnegative();
+/** A variable's name, one of our SQL functions, Twilio's or Storage's status. */
+const Detail = z.string().regex(/^[A-Za-z0-9_ -]{1,80}$/);
+/** An error's class, code and place in the code. */
+const Cause = z.string().regex(/^\w+( \w+)?( at [^?]+:\d+:\d+\)?)?$/).refine((text) => !/https?:/.test(text));
+
+export const RequestLine = z.strictObject({
+  function: z.enum(["upload-url", "signed-url", "twilio-media", "media-worker"]),
+  request_id: RequestId,
+  code: z.enum(["ok", ...Object.keys(STATUS)]),
+  status: z.int(),
+  ms: Count,
+  bytes: Count.optional(),
+  files: Count.optional(),
+  refused: Count.optional(),
+  media: Count.optional(),
+  duplicate: z.boolean().optional(),
+  done: Count.optional(),
+  failed: Count.optional(),
+  detail: Detail.optional(),
+  cause: Cause.optional(),
+});
+
+export const JobLine = z.strictObject({
+  function: z.enum(["twilio-media", "media-worker"]),
+  request_id: RequestId,
+  file_id: z.guid(),
+  job: z.enum(["transfer", "hash", "move", "delete_old", "given_up", "remove_twilio_copy", "note_failure"]),
+  code: z.enum(["ok", ...REASONS]),
+  ms: Count.optional(),
+  bytes: Count.optional(),
+  final: z.boolean().optional(),
+  cause: Cause.optional(),
+}).refine(({ job, ms }) => ms !== undefined || job === "note_failure", "a job's line has its milliseconds")
+  .refine(
+    ({ job, code, bytes }) => (code === "ok" && job !== "delete_old") === (bytes !== undefined),
+    "bytes",
+  );
+
+export type LogLine = z.infer<typeof RequestLine> | z.infer<typeof JobLine>;
+
+/** Each line as it is meant; throws at one that is not. */
+export function parseLog(text: string): LogLine[] {
+  return text.split("\n").filter((line) => line.startsWith("{")).map((line) => {
+    const fields = JSON.parse(line);
+    return ("job" in fields ? JobLine : RequestLine).parse(fields);
+  });
+}
