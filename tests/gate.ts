@@ -23,7 +23,7 @@ const quick: Step[] = [
   { name: "lint", command: [newest, "lint", "--quiet"] },
   {
     name: "types",
-    command: [newest, "check", "--quiet", "functions", "shared", "local", "tests", "examples"],
+    command: [newest, "check", "--quiet", "functions", "shared", "local", "tests", "examples", "bench"],
   },
   { name: "unit, Edge Runtime's Deno", command: test(edge, "tests/unit") },
   { name: "unit, newest Deno", command: test(newest, "tests/unit") },
