@@ -25,6 +25,7 @@ const quick: Step[] = [
     name: "types",
     command: [newest, "check", "--quiet", "functions", "shared", "local", "tests", "examples", "bench"],
   },
+  { name: "vendored libraries", command: [newest, "run", "-A", "shared/vendor/vendor.ts", "--check"] },
   { name: "unit, Edge Runtime's Deno", command: test(edge, "tests/unit") },
   { name: "unit, newest Deno", command: test(newest, "tests/unit") },
 ];
