@@ -50,9 +50,15 @@ as $$
 $$;
 comment on function private.caller_opened(uuid) is 'Whether the caller was given a URL of this file, and that recorded, within the last 15 minutes.';
 
+-- The range says what starts_with says below, in a form that Storage's index (bucket_id, name collate "C") answers: a list
+-- looks at the caller's municipality, not at every file of the bucket. ('0' is what follows '/'.)
 create policy "evidence: open to be read" on storage.objects
   for select to authenticated
-  using (bucket_id in ('evidence', 'documents', 'gbv-evidence'));
+  using (
+    bucket_id in ('evidence', 'documents', 'gbv-evidence')
+    and name collate "C" >= (select private.caller_tenant() || '/')
+    and name collate "C" < (select private.caller_tenant() || '0')
+  );
 
 -- The operations are an allow-list: without it a user could copy GBV evidence into an open bucket (object.copy reads it).
 -- Signing GBV evidence is not among what a user's token does: its URL is recorded first (open_evidence), and only then

@@ -44,16 +44,50 @@ create policy "municipality topics: no client sends" on realtime.messages
 
 -- Tickets ------------------------------------------------------------------------------------------------------------
 
-create type private.ticket_change as (
-  topic text,
-  type text,
-  left_topic boolean, -- went out of sight of this topic, but still is
-  ticket_id uuid,
-  status text,
-  municipality_id uuid,
-  details jsonb -- null for a sensitive ticket
-);
-comment on type private.ticket_change is 'What one topic is told of one ticket.';
+create function private.announce_ticket(type text, ticket public.tickets)
+  returns void
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  if ticket.tenant_id is null then
+    return; -- an adopted table may have such tickets: nobody is to be told
+  end if;
+  perform realtime.send(
+    case when ticket.is_sensitive or type = 'DELETE' then
+      jsonb_build_object('type', type, 'ticket_id', ticket.id, 'status', ticket.status, 'municipality_id', ticket.tenant_id)
+    else
+      jsonb_build_object('type', type, 'ticket_id', ticket.id, 'status', ticket.status, 'municipality_id', ticket.tenant_id,
+        'tracking_number', ticket.tracking_number, 'category', ticket.category, 'severity', ticket.severity,
+        'updated_at', ticket.updated_at)
+    end,
+    'ticket_event',
+    -- spelled out: a call of municipality_topic costs a third of the whole trigger
+    'municipality:' || ticket.tenant_id || case when ticket.is_sensitive then ':gbv' else '' end,
+    true
+  );
+end
+$$;
+comment on function private.announce_ticket(text, public.tickets) is
+  'Tells its topic that a ticket came (INSERT), changed (UPDATE) or went (DELETE); of a sensitive one only type, id, status and municipality.';
+
+create function private.announce_many_tickets(tenant_id uuid, sensitive boolean, size bigint, gone jsonb default null)
+  returns void
+  language plpgsql volatile
+  set search_path = ''
+as $$
+begin
+  perform realtime.send(
+    jsonb_build_object('type', 'BULK', 'municipality_id', tenant_id, 'count', size)
+      || case when gone is null then '{}' else jsonb_build_object('left', gone) end,
+    'ticket_event',
+    private.municipality_topic(tenant_id, sensitive),
+    true
+  );
+end
+$$;
+comment on function private.announce_many_tickets(uuid, boolean, bigint, jsonb) is
+  'Tells a topic that so many of its tickets changed at once, on which dashboards fetch anew; and the ids of those that it may no longer see.';
 
 -- SECURITY DEFINER: the writer of a ticket has no right to write realtime.messages, and must have none (that right is what
 -- lets a client broadcast); realtime.send would lose the message with no more than a warning.
@@ -67,64 +101,84 @@ create function private.announce_ticket_changes()
   set timezone = 'UTC'
 as $$
 declare
-  -- topics are spelled out: a call of municipality_topic per row would cost more than all the rest
-  changes private.ticket_change[];
-  message record;
+  most constant integer := 50; -- of one topic; more of them become one message
+  size bigint;
+  was public.tickets;
+  ticket public.tickets;
+  topic record;
 begin
-  if tg_op = 'INSERT' then
-    select array_agg((
-      'municipality:' || n.tenant_id || case when n.is_sensitive then ':gbv' else '' end, 'INSERT', false, n.id, n.status, n.tenant_id,
-      case when not n.is_sensitive then jsonb_build_object('tracking_number', n.tracking_number, 'category', n.category,
-        'severity', n.severity, 'updated_at', n.updated_at) end
-    )::private.ticket_change) into changes
-    from new_rows n;
-  elsif tg_op = 'DELETE' then
-    select array_agg((
-      'municipality:' || o.tenant_id || case when o.is_sensitive then ':gbv' else '' end, 'DELETE', false, o.id, o.status, o.tenant_id, null
-    )::private.ticket_change) into changes
-    from old_rows o;
+  if tg_op = 'DELETE' then
+    select count(*) into size from old_rows;
   else
+    select count(*) into size from new_rows;
+  end if;
+
+  -- One ticket is what nearly every statement writes: no join, no grouping.
+  if size = 1 then
+    if tg_op <> 'INSERT' then select o.* into was from old_rows o; end if;
+    if tg_op <> 'DELETE' then select n.* into ticket from new_rows n; end if;
+    if tg_op = 'UPDATE' and was.tenant_id = ticket.tenant_id and was.is_sensitive = ticket.is_sensitive then
+      perform private.announce_ticket('UPDATE', ticket);
+      return null;
+    end if;
     -- where the topic changed, the ticket leaves the old one and enters the new one
-    select array_agg((
-      case t.type when 'DELETE' then was.topic else is_now.topic end, t.type, t.type = 'DELETE',
-      coalesce(n.id, o.id),
-      case t.type when 'DELETE' then o.status else n.status end,
-      case t.type when 'DELETE' then o.tenant_id else n.tenant_id end,
-      case when t.type <> 'DELETE' and not n.is_sensitive then jsonb_build_object('tracking_number', n.tracking_number,
-        'category', n.category, 'severity', n.severity, 'updated_at', n.updated_at) end
-    )::private.ticket_change) into changes
-    from old_rows o
-    full join new_rows n on n.id = o.id
-    cross join lateral (select 'municipality:' || o.tenant_id || case when o.is_sensitive then ':gbv' else '' end) as was (topic)
-    cross join lateral (select 'municipality:' || n.tenant_id || case when n.is_sensitive then ':gbv' else '' end) as is_now (topic)
-    cross join lateral unnest(
-      case when was.topic = is_now.topic then array['UPDATE'] else array['DELETE', 'INSERT'] end
-    ) as t (type);
+    if tg_op <> 'INSERT' then perform private.announce_ticket('DELETE', was); end if;
+    if tg_op <> 'DELETE' then perform private.announce_ticket('INSERT', ticket); end if;
+    return null;
   end if;
 
   -- Waits once, where every send would: from here on none of them waits.
   lock table realtime.messages in row exclusive mode;
 
-  -- Over 50 for one topic become one message, on which dashboards fetch anew; but those who may no longer see a ticket are
-  -- always told which.
-  for message in
-    with counted as (
-      select c.*, count(*) over (partition by c.topic, c.left_topic) as size
-      from unnest(changes) c
-      where c.topic is not null
-    )
-    select c.topic, jsonb_build_object('type', c.type, 'ticket_id', c.ticket_id, 'status', c.status,
-      'municipality_id', c.municipality_id) || coalesce(c.details, '{}') as payload
-    from counted c
-    where c.size <= 50
-    union all
-    select c.topic, jsonb_build_object('type', 'BULK', 'municipality_id', c.municipality_id, 'count', count(*))
-      || case when c.left_topic then jsonb_build_object('left', jsonb_agg(c.ticket_id)) else '{}' end
-    from counted c
-    where c.size > 50
-    group by c.topic, c.municipality_id, c.left_topic
-  loop
-    perform realtime.send(message.payload, 'ticket_event', message.topic, true);
+  if tg_op = 'DELETE' then
+    for topic in select o.tenant_id, o.is_sensitive, count(*) as size from old_rows o where o.tenant_id is not null group by 1, 2 loop
+      if topic.size > most then
+        perform private.announce_many_tickets(topic.tenant_id, topic.is_sensitive, topic.size);
+      else
+        perform private.announce_ticket('DELETE', row(o.*)::public.tickets)
+        from old_rows o
+        where o.tenant_id = topic.tenant_id and o.is_sensitive = topic.is_sensitive;
+      end if;
+    end loop;
+    return null;
+  end if;
+
+  if tg_op = 'UPDATE' then
+    -- Those who may no longer see a ticket are always told which. (A full join, since it is never a nested loop, for which
+    -- a plan made when there were few rows would settle.)
+    for topic in
+      select o.tenant_id, o.is_sensitive, count(*) as size, jsonb_agg(o.id) as gone
+      from old_rows o
+      full join new_rows n on n.id = o.id
+      where o.tenant_id is not null and (o.tenant_id, o.is_sensitive) is distinct from (n.tenant_id, n.is_sensitive)
+      group by 1, 2
+    loop
+      if topic.size > most then
+        perform private.announce_many_tickets(topic.tenant_id, topic.is_sensitive, topic.size, topic.gone);
+      else
+        perform private.announce_ticket('DELETE', row(o.*)::public.tickets)
+        from old_rows o
+        where o.tenant_id = topic.tenant_id and o.is_sensitive = topic.is_sensitive and topic.gone ? o.id::text;
+      end if;
+    end loop;
+  end if;
+
+  for topic in select n.tenant_id, n.is_sensitive, count(*) as size from new_rows n where n.tenant_id is not null group by 1, 2 loop
+    if topic.size > most then
+      perform private.announce_many_tickets(topic.tenant_id, topic.is_sensitive, topic.size);
+    elsif tg_op = 'INSERT' then
+      perform private.announce_ticket('INSERT', row(n.*)::public.tickets)
+      from new_rows n
+      where n.tenant_id = topic.tenant_id and n.is_sensitive = topic.is_sensitive;
+    else
+      perform private.announce_ticket(
+        case when (o.tenant_id, o.is_sensitive) is not distinct from (n.tenant_id, n.is_sensitive) then 'UPDATE' else 'INSERT' end,
+        row(n.*)::public.tickets
+      )
+      from new_rows n
+      left join old_rows o on o.id = n.id
+      where n.tenant_id = topic.tenant_id and n.is_sensitive = topic.is_sensitive;
+    end if;
   end loop;
   return null;
 exception
@@ -134,7 +188,7 @@ exception
 end
 $$;
 comment on function private.announce_ticket_changes() is
-  'Trigger: tells a municipality''s topics which tickets came, changed and went; of sensitive ones only type, id, status and municipality. Never fails: what goes wrong is a warning.';
+  'Trigger: tells a municipality''s topics which tickets came, changed and went. Never fails: what goes wrong is a warning.';
 
 create trigger tickets_announce_insert
   after insert on public.tickets referencing new table as new_rows
@@ -215,6 +269,8 @@ comment on function public.publish_municipality_event(uuid, jsonb, boolean) is
 
 revoke execute on function
   private.municipality_topic(uuid, boolean),
+  private.announce_ticket(text, public.tickets),
+  private.announce_many_tickets(uuid, boolean, bigint, jsonb),
   private.announce_ticket_changes(),
   private.announce_media(),
   public.publish_municipality_event(uuid, jsonb, boolean)

@@ -22,7 +22,8 @@ const Filename = z.string().min(1).max(255)
 
 /** Up to 100 of them are signed in one call. */
 export const MAX_FILES = 100;
-/** Longest validity of a signed URL, and of one for GBV evidence. */
+/** Seconds: how long a signed URL is valid unless asked otherwise, the longest, and the longest for GBV evidence. */
+export const DEFAULT_EXPIRES_IN = 3_600;
 export const MAX_EXPIRES_IN = 86_400;
 export const MAX_EXPIRES_IN_GBV = 900;
 

@@ -23,8 +23,9 @@ const quick: Step[] = [
   { name: "lint", command: [newest, "lint", "--quiet"] },
   {
     name: "types",
-    command: [newest, "check", "--quiet", "functions", "shared", "local", "tests", "examples", "docs"],
+    command: [newest, "check", "--quiet", "functions", "shared", "local", "tests", "examples", "docs", "bench"],
   },
+  { name: "vendored libraries", command: [newest, "run", "-A", "shared/vendor/vendor.ts", "--check"] },
   { name: "unit, Edge Runtime's Deno", command: test(edge, "tests/unit") },
   { name: "unit, newest Deno", command: test(newest, "tests/unit") },
 ];

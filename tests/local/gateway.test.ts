@@ -99,3 +99,11 @@ Deno.test("the gateway", async (t) => {
 
   await gateway.stop();
 });
+
+Deno.test("a token that was verified before is refused once it has expired", async () => {
+  const keys = await makeKeys("http://127.0.0.1/auth/v1");
+  const token = await keys.sign({ role: "authenticated", sub: "u" }, 2);
+  assertEquals((await keys.verify(token)).sub, "u");
+  await new Promise((resolve) => setTimeout(resolve, 2100));
+  assertEquals(await keys.verify(token).then(() => "taken", () => "refused"), "refused");
+});

@@ -27,13 +27,15 @@ interface Options {
   request?: Parameters<typeof signFiles>[2];
   variables?: typeof VARIABLES;
   gone?: string[];
+  /** Paths that Storage's policies let no user sign. */
+  hidden?: string[];
   failing?: string;
 }
 
 /** Asks for files of which the database says `files`; Storage signs all but those gone. */
-async function read({ files, request, variables = VARIABLES, gone = [], failing }: Options) {
+async function read({ files, request, variables = VARIABLES, gone = [], hidden = [], failing }: Options) {
   let answers: Awaited<ReturnType<typeof signFiles>> = [];
-  const sent = await withFetch(({ url, body }) => {
+  const sent = await withFetch(({ url, body, headers }) => {
     if (url.endsWith("/rest/v1/rpc/open_evidence")) {
       return files instanceof Response ? files : Response.json(files);
     }
@@ -41,13 +43,14 @@ async function read({ files, request, variables = VARIABLES, gone = [], failing 
     if (bucket === failing) return new Response("no", { status: 502 });
     return Response.json(
       (JSON.parse(body).paths as string[]).map((path) =>
-        gone.includes(path)
+        gone.includes(path) || hidden.includes(path) && !headers.get("apikey")!.startsWith("sb_secret_")
           ? { path, error: "not found", signedURL: null }
           : { path, error: null, signedURL: `/object/sign/${bucket}/${path}?token=t` }
       ),
     );
   }, async () => {
-    const wanted = request ?? { files: [{ file_id: id(1) }] };
+    const asked = Array.isArray(files) ? files : [MISSING];
+    const wanted = request ?? { files: asked.map((_, index) => ({ file_id: id(index) })) };
     answers = await signFiles(environmentOf(variables), "user-token", wanted, "request-1");
   });
   return { answers, sent, signing: sent.filter(({ url }) => url.includes("/object/sign/")) };
@@ -59,13 +62,38 @@ const idOf = (answer: unknown) =>
 
 Deno.test("reading: the database is asked with the caller's own token, before Storage is", async () => {
   const request = {
-    files: [{ file_id: id(1) }, { bucket: "documents" as const, path: "t/f/x.pdf" }],
+    files: [{ file_id: id(1) }, { bucket: "gbv-evidence" as const, path: "t/f/x.pdf" }],
     expires_in: 60,
   };
-  const { sent } = await read({ files: [opened(1), opened(2, "documents")], request });
+  const { sent } = await read({ files: [opened(1), opened(2, "gbv-evidence")], request });
   assert(sent[0]!.url.endsWith("/rpc/open_evidence"));
   assertEquals(who(sent[0]!), ["sb_publishable_x", "Bearer user-token"]);
   assertEquals(JSON.parse(sent[0]!.body), { files: request.files, request_id: "request-1", expires_in: 60 });
+});
+
+Deno.test("reading: an ordinary file asked for by its path is one call, with the caller's own token", async () => {
+  const { bucket, path } = opened(1, "documents");
+  const request = { bucket: bucket as "documents", path };
+  const { sent, answers } = await read({ files: Response.error(), request });
+  assertEquals(sent.map(({ url }) => url), ["http://kong:8000/storage/v1/object/sign/documents"]);
+  assertEquals(who(sent[0]!), ["sb_publishable_x", "Bearer user-token"]);
+  assertEquals(JSON.parse(sent[0]!.body), { expiresIn: 3600, paths: [path] });
+  assertEquals(idOf(answers[0]), id(1));
+});
+
+Deno.test("reading: what policies hide is asked of the database, with all that is not asked for by path", async () => {
+  const place = (number: number) => ({ bucket: "evidence" as const, path: opened(number).path });
+  const { sent, answers, signing } = await read({
+    request: { files: [place(1), place(2), { file_id: id(3) }, place(4)] },
+    files: [opened(2, "evidence", true), opened(3), MISSING],
+    hidden: [opened(2).path, opened(4).path],
+  });
+  assertEquals(answers.map(idOf), [id(1), id(2), id(3), "not_found"]);
+  const rpc = sent.find(({ url }) => url.endsWith("/rpc/open_evidence"))!;
+  assertEquals(JSON.parse(rpc.body).files, [place(2), { file_id: id(3) }, place(4)]);
+  // GBV evidence in an open bucket: by the service, and no longer than was recorded
+  const byService = signing.filter(({ headers }) => headers.get("apikey") === "sb_secret_x");
+  assertEquals(byService.map(({ body }) => JSON.parse(body)), [{ expiresIn: 300, paths: [opened(2).path] }]);
 });
 
 Deno.test("reading: answers come in the order asked, however files are grouped; refusals in their places", async () => {
@@ -182,16 +210,15 @@ Deno.test("reading: without its variables nothing is asked of anybody", async ()
   }
 });
 
-Deno.test("reading: one file by id or place is asked for alone; the download's name is Storage's", async () => {
-  const place = { bucket: "evidence" as const, path: opened(1).path };
-  for (
-    const [request, reference] of [
-      [{ file_id: id(1), download: "é 1.jpg" }, { file_id: id(1) }],
-      [{ ...place, download: "é 1.jpg" }, place],
-    ] as const
-  ) {
-    const { sent, answers } = await read({ files: [opened(1)], request });
-    assertEquals(JSON.parse(sent[0]!.body).files, [reference]);
+Deno.test("reading: one file by id is asked for alone", async () => {
+  const { sent } = await read({ files: [opened(1)], request: { file_id: id(1) } });
+  assertEquals(JSON.parse(sent[0]!.body).files, [{ file_id: id(1) }]);
+});
+
+Deno.test("reading: the download's name is the one given, by id and by path", async () => {
+  const { bucket, path } = opened(1);
+  for (const reference of [{ file_id: id(1) }, { bucket: bucket as "evidence", path }]) {
+    const { answers } = await read({ files: [opened(1)], request: { ...reference, download: "é 1.jpg" } });
     assertEquals(new URL((answers[0] as SignedUrl).signed_url).searchParams.get("download"), "é 1.jpg");
   }
 });
