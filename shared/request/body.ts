@@ -1,6 +1,9 @@
 /** Reading a request's body: bounded, and checked against its schema. */
-import type * as z from "zod";
+import * as z from "zod/mini";
+import en from "zod/v4/locales/en.js";
 import { type ErrorDetail, ServiceError } from "../platform/errors.ts";
+
+z.config(en()); // the words of zod's messages
 
 /** Bytes. 100 files by path are some 40 KB, a webhook some 10 KB. */
 const MAX_BODY = 128 * 1024;
@@ -32,7 +35,7 @@ export async function readText(request: Request): Promise<string> {
 }
 
 /** The body as JSON of the schema's type. Throws `invalid_request` with a detail per problem. */
-export async function readJson<Schema extends z.ZodType>(
+export async function readJson<Schema extends z.ZodMiniType>(
   request: Request,
   schema: Schema,
 ): Promise<z.infer<Schema>> {

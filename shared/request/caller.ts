@@ -29,9 +29,16 @@ export type IdentifyCaller = (request: Request) => Promise<Caller>;
 /** Seconds that the clocks of Auth and this worker may differ. */
 const CLOCK_TOLERANCE = 5;
 
-/** Reads the keys once per worker, at the first request. */
+/** Tokens remembered at most. */
+const MAX_KNOWN = 1_000;
+
+/**
+ * Reads the keys once per worker, at the first request. A token whose signature was verified with them is remembered
+ * until it expires: a dashboard calls with the same one for an hour.
+ */
 export function makeIdentifyCaller(environment: Environment): IdentifyCaller {
   let keys: ReturnType<typeof createLocalJWKSet> | undefined;
+  const known = new Map<string, { caller: Caller; exp: number }>();
 
   return async (request) => {
     const project = publishableProject(environment);
@@ -40,11 +47,15 @@ export function makeIdentifyCaller(environment: Environment): IdentifyCaller {
       .map((url) => `${url}/auth/v1`);
     const token = bearerToken(request);
     if (!token) throw unauthorized();
+    const remembered = known.get(token);
+    if (remembered && !isPast(remembered.exp)) return remembered.caller;
 
     let claims: JWTPayload;
+    let local: boolean;
     try {
       const { alg } = decodeProtectedHeader(token);
-      claims = alg === "HS256"
+      local = alg !== "HS256";
+      claims = !local
         ? await askAuthServer(project.url, authHeaders(project, token), token)
         : (await jwtVerify(token, keys, {
           algorithms: ["ES256", "RS256", "EdDSA"],
@@ -55,11 +66,11 @@ export function makeIdentifyCaller(environment: Environment): IdentifyCaller {
       if (error instanceof ServiceError) throw error;
       throw unauthorized(error instanceof errors.JOSEError ? error.code : undefined);
     }
-    const expired = typeof claims.exp !== "number" || claims.exp < Date.now() / 1000 - CLOCK_TOLERANCE;
+    const exp = typeof claims.exp === "number" ? claims.exp : 0;
     const audience = [claims.aud].flat().includes("authenticated");
     // a token with the role service_role or anon is a key, not a user
     if (
-      expired || !audience || claims.role !== "authenticated" || !issuers.includes(claims.iss ?? "") ||
+      isPast(exp) || !audience || claims.role !== "authenticated" || !issuers.includes(claims.iss ?? "") ||
       !claims.sub
     ) {
       throw unauthorized("claims");
@@ -68,8 +79,17 @@ export function makeIdentifyCaller(environment: Environment): IdentifyCaller {
     if (typeof metadata?.tenant_id !== "string") {
       throw new ServiceError("forbidden", "Your account belongs to no municipality.");
     }
-    return { token, userId: claims.sub };
+    const caller = { token, userId: claims.sub };
+    if (local) { // the Auth server also knows who has signed out: it is asked each time
+      if (known.size >= MAX_KNOWN) known.clear();
+      known.set(token, { caller, exp });
+    }
+    return caller;
   };
+}
+
+function isPast(exp: number): boolean {
+  return exp < Date.now() / 1000 - CLOCK_TOLERANCE;
 }
 
 function readKeys(jwks: string): ReturnType<typeof createLocalJWKSet> {

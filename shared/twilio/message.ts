@@ -1,5 +1,5 @@
 /** Twilio's incoming-message webhook, as a message. Parameters appear unannounced; what is not needed is kept sealed. */
-import * as z from "zod";
+import * as z from "zod/mini";
 import { ServiceError } from "../platform/errors.ts";
 import { isMediaUrl } from "./media.ts";
 
@@ -24,13 +24,13 @@ export interface IncomingMessage {
 const MAX_MEDIA = 10;
 
 const Parameters = z.object({
-  MessageSid: z.string().regex(/^[A-Za-z]{2}[0-9a-fA-F]{32}$/),
-  AccountSid: z.string().min(1),
+  MessageSid: z.string().check(z.regex(/^[A-Za-z]{2}[0-9a-fA-F]{32}$/)),
+  AccountSid: z.string().check(z.minLength(1)),
   // no E.164: WhatsApp may withhold the number
-  From: z.string().min(1).max(256),
-  To: z.string().min(1).max(256),
-  Body: z.string().max(10_000).default(""),
-  NumMedia: z.coerce.number().int().min(0).max(MAX_MEDIA).default(0),
+  From: z.string().check(z.minLength(1), z.maxLength(256)),
+  To: z.string().check(z.minLength(1), z.maxLength(256)),
+  Body: z._default(z.string().check(z.maxLength(10_000)), ""),
+  NumMedia: z._default(z.coerce.number().check(z.int(), z.minimum(0), z.maximum(MAX_MEDIA)), 0),
 });
 
 /**

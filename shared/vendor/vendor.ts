@@ -6,10 +6,14 @@ import { rolldown } from "rolldown";
 
 /** What functions use of each library; `deno check` finds a name that is missing here. */
 const LIBRARIES: Record<string, { values: string[]; types?: string[] }> = {
-  "zod": {
-    values: "array boolean coerce enum guid int literal object strictObject string union".split(" "),
-    types: ["core", "infer", "ZodType"],
+  "zod/mini": {
+    values: (
+      "_default array boolean coerce config enum extend guid int literal maximum maxLength minimum minLength object " +
+      "optional positive refine regex strictObject string union"
+    ).split(" "),
+    types: ["core", "infer", "ZodMiniType"],
   },
+  "zod/v4/locales/en.js": { values: ["default"] },
   "jose": {
     values: ["createLocalJWKSet", "decodeJwt", "decodeProtectedHeader", "errors", "jwtVerify"],
     types: ["JWTPayload"],
@@ -47,11 +51,14 @@ async function make(): Promise<Map<string, string>> {
       const [home] = /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(module) ?? [];
       if (home && !packages.has(home)) packages.set(home, await licence(home));
     }
-    const file = library.endsWith(".js") ? library : `${library.split("/").at(-1)}.js`;
+    const file = library.replace(/^@[^/]+\//, "").replace(/(\.js)?$/, ".js");
     const declarations = file.replace(/\.js$/, ".d.ts");
     const head = `// ${library}, made by \`npm run vendor\`; see vendor.ts. Licences: LICENSES.txt.`;
     files.set(file, `// @ts-self-types="./${declarations.split("/").at(-1)}"\n${head}\n${code}`);
-    const specifier = imports[library] ?? imports["deno-std/"] + library.slice("deno-std/".length);
+    const name = Object.keys(imports).find((name) =>
+      library === name || library.startsWith(`${name}/`.replace("//", "/"))
+    )!;
+    const specifier = imports[name] + library.slice(name.length);
     files.set(
       declarations,
       `${head}\n${entry.replace(library, specifier)}` +

@@ -238,6 +238,33 @@ Deno.test("caller: a legacy token is believed when the Auth server does, asked w
   ]);
 });
 
+Deno.test("caller: a token that was believed once is refused when it has expired", async () => {
+  const jwt = await token();
+  const identifyCaller = makeIdentifyCaller(environmentOf(VARIABLES));
+  const request = new Request("http://localhost/", { headers: { authorization: `Bearer ${jwt}` } });
+  const realNow = Date.now;
+  try {
+    for (const _ of [1, 2]) assertEquals((await identifyCaller(request)).userId, USER);
+    Date.now = () => realNow() + 3_610_000;
+    assertEquals((await failureOf(() => identifyCaller(request))).code, "unauthorized");
+  } finally {
+    Date.now = realNow;
+  }
+});
+
+Deno.test("caller: of a legacy token the Auth server is asked each time, since it knows who has signed out", async () => {
+  const jwt = await legacyToken();
+  const identifyCaller = makeIdentifyCaller(environmentOf(VARIABLES));
+  const request = new Request("http://localhost/", { headers: { authorization: `Bearer ${jwt}` } });
+  let status = 200;
+  const sent = await withFetch(() => Response.json({ id: USER }, { status }), async () => {
+    assertEquals((await identifyCaller(request)).userId, USER);
+    status = 403;
+    assertEquals((await failureOf(() => identifyCaller(request))).code, "unauthorized");
+  });
+  assertEquals(sent.length, 2);
+});
+
 Deno.test("caller: a legacy token of the wrong claims is refused though the Auth server accepts it", async () => {
   const wrong: [string, Claims][] = [
     ["unauthorized", { exp: now() - 60 }],

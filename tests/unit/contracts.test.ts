@@ -1,4 +1,4 @@
-import type * as z from "zod";
+import type * as z from "zod/mini";
 import { assert } from "../support/assert.ts";
 import { SignedUrlRequest, UploadUrlRequest } from "../../shared/contracts.ts";
 
@@ -6,7 +6,7 @@ const ID = "5f0b7f8e-0000-4000-8000-000000000001";
 const FILE = { purpose: "evidence", filename: "photo.jpg", content_type: "image/jpeg", file_size: 1 };
 const PATH = { bucket: "evidence", path: `${ID}/${ID}/photo.jpg` };
 
-function table(what: string, schema: z.ZodType, rows: { accepted: object; refused: object }) {
+function table(what: string, schema: z.ZodMiniType, rows: { accepted: object; refused: object }) {
   for (const [expected, cases] of [[true, rows.accepted], [false, rows.refused]] as const) {
     for (const [story, value] of Object.entries(cases)) {
       Deno.test(`contract: ${what}: ${story} is ${expected ? "accepted" : "refused"}`, () => {
