@@ -1,8 +1,8 @@
 // Twilio's webhook for incoming messages: checked, recorded, answered with TwiML; its media follow in the background.
 import type {} from "@supabase/functions-js/src/edge-runtime.d.ts";
-import { recordMessage } from "../../shared/evidence/intake.ts";
-import { transferMedia } from "../../shared/evidence/transfer.ts";
+import { type PendingMedium, recordMessage } from "../../shared/evidence/intake.ts";
 import type { Environment } from "../../shared/platform/environment.ts";
+import { AnswersFirst } from "../../shared/request/answers-first.ts";
 import { pipeline } from "../../shared/request/pipeline.ts";
 import { readWebhook } from "../../shared/request/webhook.ts";
 import { parseMessage } from "../../shared/twilio/message.ts";
@@ -11,20 +11,35 @@ import { replyText, twiml } from "../../shared/twilio/reply.ts";
 /** Makes the handler. Answers 200, or 400, 403, 404, 405, 413, 415, 500, 503 as docs/errors.md says. */
 export function twilioMedia(environment: Environment): (request: Request) => Promise<Response> {
   const name = "twilio-media";
+  const answers = new AnswersFirst();
 
-  return pipeline({ name, environment, browsers: false }, async (request, { requestId, note }) => {
-    const { params, ticketId } = await readWebhook(request, environment);
-    const message = parseMessage(params);
-    const recorded = await recordMessage(environment, message, params, ticketId);
-    note("media", message.media.length);
-    note("duplicate", recorded.duplicate);
+  return pipeline(
+    { name, environment, browsers: false },
+    (request, { requestId, note }) =>
+      answers.answer(async () => {
+        const { params, ticketId } = await readWebhook(request, environment);
+        const message = parseMessage(params);
+        const recorded = await recordMessage(environment, message, params, ticketId);
+        note("media", message.media.length);
+        note("duplicate", recorded.duplicate);
 
-    if (!recorded.duplicate && recorded.media.length > 0) {
-      const media = recorded.media.map((record) => ({ record, url: message.media[record.media_index]!.url }));
-      EdgeRuntime.waitUntil(transferMedia(environment, media, { name, requestId }));
-    }
-    return twiml(replyText(recorded));
-  });
+        if (!recorded.duplicate && recorded.media.length > 0) {
+          const media = recorded.media.map((record) => ({
+            record,
+            url: message.media[record.media_index]!.url,
+          }));
+          EdgeRuntime.waitUntil(transfer(media, requestId));
+        }
+        return twiml(replyText(recorded));
+      }),
+  );
+
+  async function transfer(media: { record: PendingMedium; url: string }[], requestId: string): Promise<void> {
+    await answers.given();
+    // loaded here, so that a new worker answers sooner
+    const { transferMedia } = await import("../../shared/evidence/transfer.ts");
+    await transferMedia(environment, media, { name, requestId });
+  }
 }
 
 export default { fetch: twilioMedia(Deno.env) };
