@@ -77,48 +77,56 @@ comment on column public.media_attachments.created_by is
 -- SECURITY DEFINER: the answer must not depend on whether the asker may see the ticket.
 create function private.ticket_is_sensitive(ticket_id uuid)
   returns boolean
-  language sql stable security definer
+  language plpgsql stable security definer
   set search_path = ''
 as $$
-  select coalesce((select t.is_sensitive from public.tickets t where t.id = ticket_is_sensitive.ticket_id), false)
+begin
+  return coalesce((select t.is_sensitive from public.tickets t where t.id = ticket_is_sensitive.ticket_id), false);
+end
 $$;
 comment on function private.ticket_is_sensitive(uuid) is 'Whether a ticket is sensitive; false for no ticket.';
 
 create function private.is_gbv(bucket text, ticket_id uuid)
   returns boolean
-  language sql stable
+  language plpgsql stable
   set search_path = ''
 as $$
-  select bucket = 'gbv-evidence' or private.ticket_is_sensitive(ticket_id)
+begin
+  return bucket = 'gbv-evidence' or private.ticket_is_sensitive(ticket_id);
+end
 $$;
 comment on function private.is_gbv(text, uuid) is
   'Whether a file is GBV evidence: by its bucket, or because its ticket has become sensitive and it is yet to be moved.';
 
 create function private.bucket_for(purpose text, sensitive boolean)
   returns text
-  language sql immutable parallel safe
+  language plpgsql immutable parallel safe
   set search_path = ''
 as $$
-  select case
+begin
+  return case
     when sensitive then 'gbv-evidence'
     when purpose = 'evidence' then 'evidence'
     when purpose in ('documents', 'proof_of_residence') then 'documents'
     when purpose = 'gbv-evidence' then 'gbv-evidence'
-  end
+  end;
+end
 $$;
 comment on function private.bucket_for(text, boolean) is 'The bucket of a purpose; NULL for an unknown one. A sensitive ticket''s files all go to gbv-evidence.';
 
 create function private.caller_may_upload(bucket text)
   returns boolean
-  language sql stable parallel safe
+  language plpgsql stable parallel safe
   set search_path = ''
 as $$
-  select case bucket
+begin
+  return case bucket
     when 'evidence' then true
     when 'documents' then true
     when 'gbv-evidence' then private.caller_role() in ('manager', 'admin', 'saps_liaison')
     else false
-  end and private.caller_tenant() is not null
+  end and private.caller_tenant() is not null;
+end
 $$;
 comment on function private.caller_may_upload(text) is 'Whether the caller''s role may upload to the bucket, in their own municipality.';
 

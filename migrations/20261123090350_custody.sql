@@ -70,14 +70,16 @@ create or replace trigger media_attachments_kept
 
 create or replace function private.custody_hash(r public.custody_records)
   returns text
-  language sql stable
+  language plpgsql stable
   set search_path = ''
 as $$
-  select encode(sha256(convert_to(jsonb_build_array(
+begin
+  return encode(sha256(convert_to(jsonb_build_array(
     r.tenant_id, r.seq, r.file_id, r.event,
     to_char(r.recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
     r.user_id, r.user_role, r.details, r.previous_hash
-  )::text, 'UTF8')), 'hex')
+  )::text, 'UTF8')), 'hex');
+end
 $$;
 comment on function private.custody_hash(public.custody_records) is 'What a record''s hash must be.';
 

@@ -27,10 +27,12 @@ on conflict (id) do update set
 
 create function private.is_our_bucket(bucket text)
   returns boolean
-  language sql immutable parallel safe
+  language plpgsql immutable parallel safe
   set search_path = ''
 as $$
-  select bucket in ('evidence', 'documents', 'gbv-evidence')
+begin
+  return bucket in ('evidence', 'documents', 'gbv-evidence');
+end
 $$;
 comment on function private.is_our_bucket(text) is 'Whether the bucket is one of this bundle''s.';
 
@@ -39,14 +41,16 @@ comment on function private.is_our_bucket(text) is 'Whether the bucket is one of
 -- SECURITY DEFINER: the caller's own records, whether or not the caller may read records.
 create function private.caller_opened(file_id uuid)
   returns boolean
-  language sql stable security definer
+  language plpgsql stable security definer
   set search_path = ''
 as $$
-  select exists (
+begin
+  return exists (
     select 1 from public.custody_records r
     where r.file_id = caller_opened.file_id and r.event = 'url_signed' and r.user_id = (select auth.uid())
       and r.recorded_at > now() - interval '15 minutes'
-  )
+  );
+end
 $$;
 comment on function private.caller_opened(uuid) is 'Whether the caller was given a URL of this file, and that recorded, within the last 15 minutes.';
 

@@ -31,15 +31,17 @@ create trigger tickets_schedule_moves
 
 create function private.work_of(m public.media_attachments)
   returns text
-  language sql stable
+  language plpgsql stable
   set search_path = ''
 as $$
-  select case
+begin
+  return case
     when m.moved_from is not null then 'delete_old'
     when m.status = 'stored' and m.bucket <> 'gbv-evidence' and private.ticket_is_sensitive(m.ticket_id) then 'move'
     when m.status = 'stored' and m.sha256 is null then 'hash'
     when m.status = 'pending' and m.source = 'whatsapp' then 'transfer'
-  end
+  end;
+end
 $$;
 comment on function private.work_of(public.media_attachments) is 'What is to be done with a file; NULL for nothing.';
 
