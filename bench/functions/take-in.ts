@@ -1,5 +1,7 @@
 // The bundle's own way in, `fetchMedium` and `takeIn`, as a function that answers once all media are stored. The webhook
-// does the same after its answer, one medium after the other.
+// does the same after its answer, as many at a time.
+import pLimit from "p-limit";
+import { AT_ONCE } from "../../shared/evidence/transfer.ts";
 import { secretProject } from "../../shared/platform/environment.ts";
 import { StorageService } from "../../shared/storage/service.ts";
 import { takeIn } from "../../shared/storage/take-in.ts";
@@ -11,7 +13,7 @@ export default {
     const { media, contentType }: TakeInRequest = await request.json();
     const project = secretProject(Deno.env);
     const storage = new StorageService(project, project.url);
-    for (const { url, path } of media) {
+    await pLimit(AT_ONCE).map(media, async ({ url, path }) => {
       const response = await fetchMedium(url, credentialsFrom(Deno.env));
       await takeIn(
         storage,
@@ -23,7 +25,7 @@ export default {
         { bucket: "evidence", path },
         Infinity,
       );
-    }
+    });
     return Response.json({ stored: media.length });
   },
 };

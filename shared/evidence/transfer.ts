@@ -1,4 +1,5 @@
 /** Moving a WhatsApp medium from Twilio to Storage, once, whatever dies on the way. */
+import pLimit from "p-limit";
 import { rpc } from "../platform/database.ts";
 import { type Environment, required, secretProject } from "../platform/environment.ts";
 import { StorageServiceError } from "../platform/errors.ts";
@@ -20,15 +21,22 @@ export interface Transferred extends TakenIn {
 }
 
 /**
- * Transfers one message's media, one after the other, and records for each that it is stored or why it is not; never
- * throws. A record that cannot be written stays pending, for the worker. One line of log a medium.
+ * Media at a time, of all the messages that this worker was sent: enough that one is hashed while others are on their
+ * way, and no more than there is memory for, however many residents write at once.
+ */
+export const AT_ONCE = 4;
+const slots = pLimit(AT_ONCE);
+
+/**
+ * Transfers one message's media and records for each that it is stored or why it is not; never throws. A record that
+ * cannot be written stays pending, for the worker. One line of log a medium.
  */
 export async function transferMedia(
   environment: Environment,
   media: { record: PendingMedium; url: string }[],
   context: { name: string; requestId: string },
 ): Promise<void> {
-  for (const { record, url } of media) {
+  await slots.map(media, async ({ record, url }) => {
     const job = {
       function: context.name,
       request_id: context.requestId,
@@ -39,7 +47,7 @@ export async function transferMedia(
       const { file_size } = await transferMedium(environment, record, url, job);
       return { bytes: file_size };
     }).catch((error) => log({ ...job, code: "internal", job: "note_failure", cause: describe(error) }));
-  }
+  });
 }
 
 /**

@@ -21,6 +21,7 @@ const LIBRARIES: Record<string, { values: string[]; types?: string[] }> = {
   "@supabase/storage-js": { values: ["StorageClient"], types: ["StorageError"] },
   "@supabase/postgrest-js": { values: ["PostgrestClient"] },
   "file-type": { values: ["fileTypeFromBuffer"] },
+  "p-limit": { values: ["default"] },
   "deno-std/async/delay.js": { values: ["delay"] },
   "deno-std/async/retry.js": { values: ["retry", "RetryError"] },
   "deno-std/bytes/concat.js": { values: ["concat"] },
