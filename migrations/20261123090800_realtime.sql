@@ -46,7 +46,8 @@ create policy "municipality topics: no client sends" on realtime.messages
 
 -- Tickets ------------------------------------------------------------------------------------------------------------
 
-create function private.announce_ticket(type text, ticket public.tickets)
+-- A record, not a row of public.tickets: nothing of ours hangs on the table's type.
+create function private.announce_ticket(type text, ticket record)
   returns void
   language plpgsql volatile
   set search_path = ''
@@ -69,7 +70,7 @@ begin
   );
 end
 $$;
-comment on function private.announce_ticket(text, public.tickets) is
+comment on function private.announce_ticket(text, record) is
   'Tells its topic that a ticket came (INSERT), changed (UPDATE) or went (DELETE); of a sensitive one only type, id, status and municipality.';
 
 create function private.announce_many_tickets(tenant_id uuid, sensitive boolean, size bigint, gone jsonb default null)
@@ -270,7 +271,7 @@ comment on function public.publish_municipality_event(uuid, jsonb, boolean) is
 
 revoke execute on function
   private.municipality_topic(uuid, boolean),
-  private.announce_ticket(text, public.tickets),
+  private.announce_ticket(text, record),
   private.announce_many_tickets(uuid, boolean, bigint, jsonb),
   private.announce_ticket_changes(),
   private.announce_media(),

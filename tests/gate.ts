@@ -5,6 +5,8 @@ const root = new URL("..", import.meta.url).pathname;
 const newest = Deno.execPath();
 /** Edge Runtime's version. It cannot type-check deno-std, which comes without types. */
 const edge = `${root}node_modules/deno/deno`;
+/** Folders with TypeScript in them. */
+const code = ["functions", "shared", "local", "tests", "examples", "docs", "bench"];
 /** Steps at a time: each mostly waits, for a process, a timer or a browser. */
 const AT_ONCE = 2;
 
@@ -23,7 +25,7 @@ const quick: Step[] = [
   { name: "lint", command: [newest, "lint", "--quiet"] },
   {
     name: "types",
-    command: [newest, "check", "--quiet", "functions", "shared", "local", "tests", "examples", "docs", "bench"],
+    command: [newest, "check", "--quiet", ...code],
   },
   { name: "vendored libraries", command: [newest, "run", "-A", "shared/vendor/vendor.ts", "--check"] },
   { name: "unit, Edge Runtime's Deno", command: test(edge, "tests/unit") },

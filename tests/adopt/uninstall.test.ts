@@ -135,7 +135,6 @@ test("on a project that took in nothing all goes, the schedule, its secrets and 
       "remove the cron job media-worker",
       "remove the Vault secrets media_worker_key, media_worker_url",
       "remove function private.caller_role()",
-      "remove type private.ticket_change",
       'remove policy "evidence: open to be read" on storage.objects',
       "remove trigger evidence_guard on storage.objects",
       "remove schema private",
