@@ -1,6 +1,7 @@
 import { PostgrestClient } from "@supabase/postgrest-js";
 import { authHeaders, type Project } from "./environment.ts";
 import { isErrorCode, ServiceError } from "./errors.ts";
+import { inTime } from "./in-time.ts";
 
 /** Milliseconds a database call may take; Twilio waits 15 s for its answer, which takes two. */
 const TIMEOUT_MS = 6_000;
@@ -18,7 +19,7 @@ export async function rpc<Result>(
   token?: string,
 ): Promise<Result> {
   const client = new PostgrestClient(`${project.url}/rest/v1`, { headers: authHeaders(project, token) });
-  const { data, error } = await client.rpc(name, args).abortSignal(AbortSignal.timeout(TIMEOUT_MS));
+  const { data, error } = await inTime(TIMEOUT_MS, (signal) => client.rpc(name, args).abortSignal(signal));
   if (!error) return data as Result;
   if (isErrorCode(error.message)) {
     const details = error.details ? [{ path: "", message: error.details }] : undefined;

@@ -4,6 +4,7 @@ import { decodeJwt } from "jose";
 import type { Bucket } from "../contracts.ts";
 import { authHeaders, type Project } from "../platform/environment.ts";
 import { StorageServiceError } from "../platform/errors.ts";
+import { inTime } from "../platform/in-time.ts";
 
 /** A file's place. */
 export interface StoredFile {
@@ -119,8 +120,13 @@ export class StorageService {
 const TIMEOUT_MS = 90_000;
 
 const fetchInTime: typeof fetch = (input, init) => {
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
-  return fetch(input, { ...init, signal: init?.signal ? AbortSignal.any([init.signal, timeout]) : timeout });
+  // a download's bytes, too, are to come in time
+  if (init?.method === "GET") return fetch(input, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  return inTime(TIMEOUT_MS, async (signal) => {
+    const response = await fetch(input, { ...init, signal });
+    const answer = await response.bytes();
+    return new Response(answer.length > 0 ? answer : null, response);
+  });
 };
 
 const UNAVAILABLE = "Storage did not answer. Try again.";
