@@ -112,6 +112,7 @@ declare
   ticket public.tickets;
   is_sensitive boolean;
   is_new boolean;
+  answer jsonb;
 begin
   -- A resident sends three photos as three messages at once: they open one ticket, not three.
   perform pg_advisory_xact_lock(hashtextextended('inbound_message:' || record_inbound_message.sender_ref, 0));
@@ -166,18 +167,13 @@ begin
       select gen_random_uuid() as file_id, e.value as medium, e.ordinality - 1 as media_index
       from jsonb_array_elements(record_inbound_message.media) with ordinality e
     ) f;
-    perform private.record_custody(m.tenant_id, m.file_id, 'received', jsonb_build_object(
-      'source', 'whatsapp', 'message_sid', m.message_sid, 'media_index', m.media_index, 'filename', m.filename,
-      'path', m.path, 'ticket_id', m.ticket_id, 'content_type', m.content_type, 'bucket', m.bucket
-    ))
-    from public.media_attachments m where m.message_sid = message.message_sid order by m.media_index;
   else
     select t.* into ticket from public.tickets t where t.id = message.ticket_id;
     is_sensitive := ticket.is_sensitive
       or exists (select 1 from public.whatsapp_numbers n where n.number = channel_number and n.is_sensitive);
   end if;
 
-  return jsonb_build_object(
+  answer := jsonb_build_object(
     'duplicate', not is_new,
     'sensitive', is_sensitive,
     'first', not exists (
@@ -195,6 +191,15 @@ begin
       where m.message_sid = message.message_sid
     )
   );
+  if is_new then
+    -- last, since a municipality's records wait for each other until the commit
+    perform private.record_custody(m.tenant_id, m.file_id, 'received', jsonb_build_object(
+      'source', 'whatsapp', 'message_sid', m.message_sid, 'media_index', m.media_index, 'filename', m.filename,
+      'path', m.path, 'ticket_id', m.ticket_id, 'content_type', m.content_type, 'bucket', m.bucket
+    ))
+    from public.media_attachments m where m.message_sid = message.message_sid order by m.media_index;
+  end if;
+  return answer;
 end
 $$;
 comment on function public.record_inbound_message(text, text, text, text, jsonb, text, text, uuid) is
