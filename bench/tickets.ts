@@ -7,7 +7,8 @@
  * trigger costs where nothing waits for a disk, all of it then CPU, is reported beside it.
  */
 import { delay } from "deno-std/async/delay.js";
-import postgres from "postgres";
+import type postgres from "postgres";
+import { connectDatabase } from "../shared/operate/database.ts";
 import { quantile } from "./harness/statistics.ts";
 import type { BenchContext, Prepared, Side, Suite } from "./harness/types.ts";
 
@@ -191,7 +192,7 @@ async function addTickets(sql: postgres.Sql, size: number): Promise<string> {
 }
 
 async function connectAsService(dbUrl: string): Promise<postgres.Sql> {
-  const client = postgres(dbUrl, { max: 1, onnotice: () => {} });
+  const client = connectDatabase(dbUrl);
   await client`set role service_role`;
   return client;
 }

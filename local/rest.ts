@@ -14,22 +14,28 @@ export async function makeRest(context: Context): Promise<Handler> {
   const sql = context.connect("authenticator");
   const tables = new Tables(sql, context.connect("supabase_admin"));
   const functions = new Functions(sql);
-  await sql.listen("pgrst", () => tables.forgetSchema()); // NOTIFY pgrst, 'reload schema'
-  const lite = new App({
-    connection: tables,
-    api: { enabled: true, schemas: ["public"], max_rows: 1000 },
-    auth: { enabled: false },
-    storage: { enabled: false },
-    studio: { enabled: false },
-    // Its API key is, from us to it, the verified claims: it uses them as they are.
-    options: {
-      server: {
-        apiKeys: {
-          resolver: (key) =>
-            Promise.resolve({ type: "publishable", claims: JSON.parse(decodeURIComponent(key)) }),
+  const makeLite = (schemas: string[]) =>
+    new App({
+      connection: tables,
+      api: { enabled: true, schemas, max_rows: 1000 },
+      auth: { enabled: false },
+      storage: { enabled: false },
+      studio: { enabled: false },
+      // Its API key is, from us to it, the verified claims: it uses them as they are.
+      options: {
+        server: {
+          apiKeys: {
+            resolver: (key) =>
+              Promise.resolve({ type: "publishable", claims: JSON.parse(decodeURIComponent(key)) }),
+          },
         },
       },
-    },
+    });
+  let lite = makeLite(await exposedSchemas(sql));
+  // NOTIFY pgrst, 'reload schema' or 'reload config'
+  await sql.listen("pgrst", async (what) => {
+    tables.forgetSchema();
+    if (what === "reload config") lite = makeLite(await exposedSchemas(sql));
   });
 
   return async (request) => {
@@ -52,6 +58,15 @@ export async function makeRest(context: Context): Promise<Handler> {
     tables.forgetSchema();
     return await ask();
   };
+}
+
+/** Those that the role authenticator's setting pgrst.db_schemas names. */
+async function exposedSchemas(sql: postgres.Sql): Promise<string[]> {
+  const [row] = await sql<{ schemas: string }[]>`
+    select substr(setting, strpos(setting, '=') + 1) as schemas
+    from pg_db_role_setting s cross join unnest(s.setconfig) setting
+    where s.setrole = 'authenticator'::regrole and setting like 'pgrst.db_schemas=%'`;
+  return row?.schemas.split(",").map((schema) => schema.trim()) ?? ["public"];
 }
 
 /** Verifies the bearer token; without one the caller is anon. A refused token is PostgREST's 401. */

@@ -43,7 +43,7 @@ begin
   end if;
 end
 $$;
--- Functions look each other up by name as their caller, anon's in a restrictive policy too.
+-- Functions look each other up by name as their caller.
 grant usage on schema private to anon, authenticated, service_role;
 
 comment on table private.adoption is
@@ -53,7 +53,7 @@ create policy "nobody reads what was adopted" on private.adoption for all to pub
 revoke all on private.adoption from public, anon, authenticated, service_role;
 
 -- A table in use: waits briefly and lets others pass in between, since all who come later queue up behind who waits.
-create function private.lock_table(target regclass, mode text)
+create function private.lock_table(target regclass, mode text, also regclass default null, also_mode text default null)
   returns void
   language plpgsql volatile
   set search_path = ''
@@ -63,6 +63,9 @@ begin
     begin
       perform set_config('lock_timeout', '300ms', true);
       execute format('lock table only %s in %s mode', target, mode);
+      if also is not null then
+        execute format('lock table only %s in %s mode', also, also_mode); -- or neither is held while the other is waited for
+      end if;
       perform set_config('lock_timeout', '1s', true); -- for what else this transaction locks
       return;
     exception
@@ -74,15 +77,15 @@ begin
   -- the CLI shows the message alone
   raise exception using errcode = '55P03', message = format(
     '%s is in use by a long transaction (process %s): no lock in 10 tries. Nothing of this migration was done; push again when it has ended.',
-    target, (
+    concat_ws(' or ', target, also), (
       select string_agg(distinct format('%s, since %s', l.pid, to_char(a.xact_start, 'HH24:MI:SS')), '; ')
       from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a using (pid)
-      where l.relation = target and l.granted and l.pid <> pg_catalog.pg_backend_pid()
+      where l.relation in (target, also) and l.granted and l.pid <> pg_catalog.pg_backend_pid()
     )
   );
 end
 $$;
-comment on function private.lock_table(regclass, text) is 'For migrations: locks the table, or gives up after 8 seconds in which nobody waited for longer than 300 ms.';
+comment on function private.lock_table(regclass, text, regclass, text) is 'For migrations: locks one table or two, or gives up after some 8 seconds, in which nobody waited for longer than 600 ms.';
 
 -- These and other helpers of policies are in plpgsql: a SQL function with a search_path of its own is neither inlined nor its
 -- plan kept, and takes ten times as long, in every query of every user.
@@ -152,7 +155,7 @@ comment on function private.caller_sees_sensitive() is
 -- Postgres lets everybody execute a new function, and a project may have default privileges that let its API's roles;
 -- here each one is granted by name, in this and every later migration.
 revoke execute on function
-  private.lock_table(regclass, text),
+  private.lock_table(regclass, text, regclass, text),
   private.safe_uuid(text),
   private.caller_tenant(),
   private.caller_role(),
@@ -165,4 +168,4 @@ grant execute on function
   private.caller_role(),
   private.caller_is_staff(),
   private.caller_sees_sensitive()
-  to anon, authenticated, service_role; -- anon too: a restrictive policy is evaluated for everybody
+  to anon, authenticated, service_role;

@@ -43,6 +43,7 @@ create policy "police liaison and admins see what happened to files" on public.c
   for select to authenticated
   using (tenant_id = (select private.caller_tenant()) and (select private.caller_sees_sensitive()));
 create policy "nobody reads the heads" on private.custody_heads for all to public using (false);
+revoke all on private.custody_heads from public, anon, authenticated, service_role;
 
 revoke all on public.custody_records from anon, authenticated, service_role;
 grant select on public.custody_records to authenticated, service_role;

@@ -2,8 +2,7 @@
 -- `municipality:{tenant}:gbv` for those who may see sensitive tickets. A ticket write never fails or waits because of it.
 
 -- In the order in which a writer of tickets locks them.
-select private.lock_table('public.tickets', 'share row exclusive');
-select private.lock_table('realtime.messages', 'access exclusive');
+select private.lock_table('public.tickets', 'share row exclusive', 'realtime.messages', 'access exclusive');
 
 -- What an uninstall left to hide messages sent before it: from here on the policies below do.
 drop policy if exists "kept evidence: for nobody" on realtime.messages;
@@ -25,9 +24,14 @@ create policy "municipality topics: open to be received" on realtime.messages
   for select to authenticated
   using ((select realtime.topic()) like 'municipality:%');
 
--- Restrictive, as on storage.objects: it holds whatever other policies a project has.
-create policy "municipality topics: staff receive their own, GBV those who may" on realtime.messages
+-- Restrictive, as on storage.objects: they hold whatever other policies a project has. The one for everybody calls no function
+-- of ours: a role of the project's own could not.
+create policy "municipality topics: nobody receives who is not signed in" on realtime.messages
   as restrictive for select to public
+  using (coalesce((select realtime.topic()) not like 'municipality:%', false) or current_user = 'authenticated');
+
+create policy "municipality topics: staff receive their own, GBV those who may" on realtime.messages
+  as restrictive for select to authenticated
   using (
     coalesce((select realtime.topic()) not like 'municipality:%', false)
     or (
@@ -46,31 +50,33 @@ create policy "municipality topics: no client sends" on realtime.messages
 
 -- Tickets ------------------------------------------------------------------------------------------------------------
 
--- A record, not a row of public.tickets: nothing of ours hangs on the table's type.
-create function private.announce_ticket(type text, ticket record)
+-- Its values one by one: the plan for a row's fields would outlive a change of the table, and fail from then on.
+create function private.announce_ticket(
+  type text, tenant_id uuid, sensitive boolean, ticket_id uuid, status text,
+  tracking_number text default null, category text default null, severity text default null, updated_at timestamptz default null
+)
   returns void
   language plpgsql volatile
   set search_path = ''
 as $$
 begin
-  if ticket.tenant_id is null then
+  if tenant_id is null then
     return; -- an adopted table may have such tickets: nobody is to be told
   end if;
   perform realtime.send(
-    case when ticket.is_sensitive or type = 'DELETE' then
-      jsonb_build_object('type', type, 'ticket_id', ticket.id, 'status', ticket.status, 'municipality_id', ticket.tenant_id)
+    case when sensitive or type = 'DELETE' then
+      jsonb_build_object('type', type, 'ticket_id', ticket_id, 'status', status, 'municipality_id', tenant_id)
     else
-      jsonb_build_object('type', type, 'ticket_id', ticket.id, 'status', ticket.status, 'municipality_id', ticket.tenant_id,
-        'tracking_number', ticket.tracking_number, 'category', ticket.category, 'severity', ticket.severity,
-        'updated_at', ticket.updated_at)
+      jsonb_build_object('type', type, 'ticket_id', ticket_id, 'status', status, 'municipality_id', tenant_id,
+        'tracking_number', tracking_number, 'category', category, 'severity', severity, 'updated_at', updated_at)
     end,
     'ticket_event',
-    private.municipality_topic(ticket.tenant_id, ticket.is_sensitive),
+    private.municipality_topic(tenant_id, sensitive),
     true
   );
 end
 $$;
-comment on function private.announce_ticket(text, record) is
+comment on function private.announce_ticket(text, uuid, boolean, uuid, text, text, text, text, timestamptz) is
   'Tells its topic that a ticket came (INSERT), changed (UPDATE) or went (DELETE); of a sensitive one only type, id, status and municipality.';
 
 create function private.announce_many_tickets(tenant_id uuid, sensitive boolean, size bigint, gone jsonb default null)
@@ -105,8 +111,7 @@ as $$
 declare
   most constant integer := 50; -- of one topic; more of them become one message
   size bigint;
-  was public.tickets;
-  ticket public.tickets;
+  stays boolean;
   topic record;
 begin
   if tg_op = 'DELETE' then
@@ -115,29 +120,36 @@ begin
     select count(*) into size from new_rows;
   end if;
 
-  -- One ticket is what nearly every statement writes: no join, no grouping.
+  if size = 0 then
+    return null;
+  end if;
+
+  -- One ticket is what nearly every statement writes: no grouping, and a join of one row with one.
   if size = 1 then
-    if tg_op <> 'INSERT' then select o.* into was from old_rows o; end if;
-    if tg_op <> 'DELETE' then select n.* into ticket from new_rows n; end if;
-    if tg_op = 'UPDATE' and was.tenant_id = ticket.tenant_id and was.is_sensitive = ticket.is_sensitive then
-      perform private.announce_ticket('UPDATE', ticket);
-      return null;
+    if tg_op = 'UPDATE' then
+      select o.id = n.id and o.tenant_id = n.tenant_id and o.is_sensitive = n.is_sensitive into stays from old_rows o, new_rows n;
     end if;
     -- where the topic changed, the ticket leaves the old one and enters the new one
-    if tg_op <> 'INSERT' then perform private.announce_ticket('DELETE', was); end if;
-    if tg_op <> 'DELETE' then perform private.announce_ticket('INSERT', ticket); end if;
+    if tg_op = 'DELETE' or (tg_op = 'UPDATE' and stays is not true) then
+      perform private.announce_ticket('DELETE', o.tenant_id, o.is_sensitive, o.id, o.status::text) from old_rows o;
+    end if;
+    if tg_op <> 'DELETE' then
+      perform private.announce_ticket(case when stays then 'UPDATE' else 'INSERT' end, n.tenant_id, n.is_sensitive, n.id, n.status::text,
+        n.tracking_number, n.category::text, n.severity::text, n.updated_at)
+      from new_rows n;
+    end if;
     return null;
   end if;
 
   -- Waits once, where every send would: from here on none of them waits.
-  lock table realtime.messages in row exclusive mode;
+  lock table only realtime.messages in row exclusive mode;
 
   if tg_op = 'DELETE' then
     for topic in select o.tenant_id, o.is_sensitive, count(*) as size from old_rows o where o.tenant_id is not null group by 1, 2 loop
       if topic.size > most then
         perform private.announce_many_tickets(topic.tenant_id, topic.is_sensitive, topic.size);
       else
-        perform private.announce_ticket('DELETE', row(o.*)::public.tickets)
+        perform private.announce_ticket('DELETE', o.tenant_id, o.is_sensitive, o.id, o.status::text)
         from old_rows o
         where o.tenant_id = topic.tenant_id and o.is_sensitive = topic.is_sensitive;
       end if;
@@ -158,7 +170,7 @@ begin
       if topic.size > most then
         perform private.announce_many_tickets(topic.tenant_id, topic.is_sensitive, topic.size, topic.gone);
       else
-        perform private.announce_ticket('DELETE', row(o.*)::public.tickets)
+        perform private.announce_ticket('DELETE', o.tenant_id, o.is_sensitive, o.id, o.status::text)
         from old_rows o
         where o.tenant_id = topic.tenant_id and o.is_sensitive = topic.is_sensitive and topic.gone ? o.id::text;
       end if;
@@ -169,14 +181,15 @@ begin
     if topic.size > most then
       perform private.announce_many_tickets(topic.tenant_id, topic.is_sensitive, topic.size);
     elsif tg_op = 'INSERT' then
-      perform private.announce_ticket('INSERT', row(n.*)::public.tickets)
+      perform private.announce_ticket('INSERT', n.tenant_id, n.is_sensitive, n.id, n.status::text,
+        n.tracking_number, n.category::text, n.severity::text, n.updated_at)
       from new_rows n
       where n.tenant_id = topic.tenant_id and n.is_sensitive = topic.is_sensitive;
     else
       perform private.announce_ticket(
         case when (o.tenant_id, o.is_sensitive) is not distinct from (n.tenant_id, n.is_sensitive) then 'UPDATE' else 'INSERT' end,
-        row(n.*)::public.tickets
-      )
+        n.tenant_id, n.is_sensitive, n.id, n.status::text,
+        n.tracking_number, n.category::text, n.severity::text, n.updated_at)
       from new_rows n
       left join old_rows o on o.id = n.id
       where n.tenant_id = topic.tenant_id and n.is_sensitive = topic.is_sensitive;
@@ -271,7 +284,7 @@ comment on function public.publish_municipality_event(uuid, jsonb, boolean) is
 
 revoke execute on function
   private.municipality_topic(uuid, boolean),
-  private.announce_ticket(text, record),
+  private.announce_ticket(text, uuid, boolean, uuid, text, text, text, text, timestamptz),
   private.announce_many_tickets(uuid, boolean, bigint, jsonb),
   private.announce_ticket_changes(),
   private.announce_media(),

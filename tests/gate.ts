@@ -8,7 +8,7 @@ const edge = `${root}node_modules/deno/deno`;
 /** Folders with TypeScript in them. */
 const code = ["functions", "shared", "local", "tests", "examples", "docs", "bench"];
 /** Steps at a time: each mostly waits, for a process, a timer or a browser. */
-const AT_ONCE = 2;
+const AT_ONCE = 3;
 
 const inStack = [newest, "run", "-A", "local/main.ts", "run", "--"];
 const test = (deno: string, ...paths: string[]) => [deno, "test", "-A", "--no-check", ...paths];

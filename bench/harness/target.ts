@@ -1,7 +1,11 @@
 /** The project that is measured: a stand-in for each suite, or the one in the environment. */
-import postgres from "postgres";
+import type postgres from "postgres";
 import { startSupabase } from "../../local/supabase.ts";
+import { connectDatabase } from "../../shared/operate/database.ts";
+import { MBOMBELA } from "./files.ts";
 import type { BenchContext, Suite } from "./types.ts";
+
+const POLOKWANE = "b0107a1e-0000-4000-8000-000000000002";
 
 /** BENCH_TARGET=environment measures the project whose variables are set, not a stand-in. */
 export const isRemote = Deno.env.get("BENCH_TARGET") === "environment";
@@ -10,6 +14,18 @@ function variable(name: string): string {
   const value = Deno.env.get(name);
   if (!value) throw new Error(`${name} is not set. BENCH_TARGET=environment needs it.`);
   return value;
+}
+
+/** Throws where a project has other municipalities than those of supabase/seed.sql: the bench leaves records in it. */
+export async function refuseUnlessSeedOnly(sql: postgres.Sql): Promise<void> {
+  const others = await sql`
+    select slug from public.municipalities where id not in (${MBOMBELA}, ${POLOKWANE}) order by slug limit 3`;
+  if (others.length === 0) return;
+  const names = others.map(({ slug }) => slug).join(", ");
+  throw new Error(
+    `The project has municipalities of its own (${names}). What is measured leaves records in the chain of custody for ` +
+      "ever: take a throwaway project that has supabase/seed.sql alone (CONTRIBUTING.md).",
+  );
 }
 
 /** Starts what a suite runs on; `close` ends it. */
@@ -24,7 +40,8 @@ export async function open(
     const publishableKey = valueOf("SUPABASE_PUBLISHABLE_KEY");
     const dbUrl = valueOf("SUPABASE_DB_URL");
     const password = valueOf("DEMO_PASSWORD");
-    const sql = postgres(dbUrl, { max: 4, onnotice: () => {} });
+    const sql = connectDatabase(dbUrl, { max: 4 });
+    if (!supabase) await refuseUnlessSeedOnly(sql);
     const tokens = new Map<string, Promise<string>>();
     return {
       supabase,

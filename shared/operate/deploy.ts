@@ -1,34 +1,38 @@
 // Puts this repository on a Supabase project, in the order that a running one survives: secrets, migrations, functions,
 // schedule, smoke test. Every step can be repeated, so after a failure the same command goes on. docs/deploy.md
-// npm run deploy -- --project-ref REF [--env-file .env.production] [--db-url URL] [--yes] [--patience SECONDS]
+// npm run deploy -- --project-ref REF [--env-file .env.production] [--db-url URL] [--replace NAME] [--yes]
+//   [--patience SECONDS]
 // Exit status: 0 all is well, 1 deployed but something is to be done, 2 it did not work.
 //
 // Tried in the gate with the real CLI against a pretend Management API and the local stack. Only a hosted project can
 // show: its bundler, Vault, pg_cron and pg_net, TLS to its database, that its list of secrets has SHA-256 digests, how long
 // new secrets take to reach every isolate.
-import { parseArgs, parseEnv } from "node:util";
-import postgres from "postgres";
+import { parseArgs } from "node:util";
+import type postgres from "postgres";
+import { connectDatabase, databaseAnswers } from "./database.ts";
 import { SupabaseCli } from "./deploy/cli.ts";
 import { setSchedule } from "./deploy/schedule.ts";
 import {
   changed,
   conflictsOf,
-  isLoopback,
   OPERATOR_SETTINGS,
   problemsOf,
+  REPLACEABLE,
   secretsOf,
   type Settings,
 } from "./deploy/settings.ts";
 import { type Probe, probeFunctions } from "./probe.ts";
-import { runCommand, UsageError } from "./project.ts";
+import { readSettingsFile, runCommand, SETTINGS_FILE, UsageError } from "./project.ts";
 
 const USAGE =
-  `npm run deploy -- --project-ref REF [--env-file FILE] [--db-url URL] [--yes] [--patience SECONDS]
+  `npm run deploy -- --project-ref REF [--env-file FILE] [--db-url URL] [--replace NAME] [--yes] [--patience SECONDS]
 
   --project-ref   the project's reference, 20 letters: Dashboard → Project Settings → General
   --env-file      the functions' secrets, NAME=VALUE a line; .env.production unless given. SUPABASE_ACCESS_TOKEN,
                   SUPABASE_DB_URL and SUPABASE_SECRET_KEY may stand in it too, or in the environment
   --db-url        the database, in place of SUPABASE_DB_URL
+  --replace       a key of the project that the file is meant to replace, though data lie under it (docs/runbook.md,
+                  Keys leaked): ${REPLACEABLE.join(" or ")}
   --yes           do not ask
   --patience      how long new functions and secrets may take to arrive everywhere, 60 unless given`;
 
@@ -36,14 +40,16 @@ interface Options {
   ref: string;
   file: string;
   databaseUrl?: string;
+  /** Names of secrets. */
+  replace: string[];
   yes: boolean;
   /** Seconds. */
   patience: number;
 }
 
 async function deploy(args: string[]): Promise<number> {
-  const { ref, file, databaseUrl, yes, patience } = parse(args);
-  const settings = await readSettings(file, databaseUrl);
+  const { ref, file, databaseUrl, replace, yes, patience } = parse(args);
+  const settings = readSettings(file, databaseUrl);
   const secrets = secretsOf(settings);
   refuse(
     `Mend this in ${file} or the environment (docs/deploy.md), and run it again`,
@@ -52,7 +58,7 @@ async function deploy(args: string[]): Promise<number> {
 
   const url = settings.PUBLIC_SUPABASE_URL!.replace(/\/$/, "");
   const cli = new SupabaseCli(ref, settings.SUPABASE_ACCESS_TOKEN!, hiddenOf(settings));
-  const sql = connect(settings.SUPABASE_DB_URL!);
+  const sql = connectDatabase(settings.SUPABASE_DB_URL!);
   let clean = true;
   const note = (todo: string | undefined) => {
     if (!todo) return;
@@ -61,8 +67,8 @@ async function deploy(args: string[]): Promise<number> {
   };
   try {
     const digests = await step(1, "project", async () => {
-      const [digests] = await Promise.all([cli.secretDigests(), answers(sql)]);
-      refuse("Nothing was changed, since data would be lost", await conflictsOf(secrets, digests));
+      const [digests] = await Promise.all([cli.secretDigests(), databaseAnswers(sql)]);
+      refuse("Nothing was changed, since data would be lost", await conflictsOf(secrets, digests, replace));
       return [digests, "it and its database answer"];
     });
     const changes = await changed(secrets, digests);
@@ -152,45 +158,14 @@ async function probePatiently(settings: Settings, url: string, patience: number)
   }
 }
 
-function connect(url: string): postgres.Sql {
-  // encrypted, but not verified: Supabase's databases have certificates of its own authority
-  const ssl = isLoopback(new URL(url).hostname) ? false : "require";
-  return postgres(url, { max: 1, ssl, connect_timeout: 20, onnotice: () => {} });
-}
-
-/** Throws UsageError where the database does not. */
-async function answers(sql: postgres.Sql): Promise<void> {
-  try {
-    await sql`select 1`;
-  } catch (error) {
-    const { code } = error as { code?: string };
-    throw new UsageError(
-      code === "28P01"
-        ? "The database refused the password in SUPABASE_DB_URL (Dashboard → Project Settings → Database → Reset)."
-        : `The database of SUPABASE_DB_URL does not answer (${
-          code ?? (error as Error).name
-        }). The direct address needs ` +
-          "IPv6; take the one of the session pooler: Dashboard → Connect.",
-    );
-  }
-}
-
 async function noNumbers(sql: postgres.Sql): Promise<boolean> {
   const [row] = await sql`select exists (select from public.whatsapp_numbers) as some`;
   return !row!.some;
 }
 
 /** The file's settings; the operator's own also from the environment, which comes first. */
-async function readSettings(file: string, databaseUrl: string | undefined): Promise<Settings> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(file);
-  } catch {
-    throw new UsageError(
-      `${file} cannot be read. docs/deploy.md shows what stands in it; another: --env-file FILE`,
-    );
-  }
-  const settings = { ...parseEnv(text) } as Settings;
+function readSettings(file: string, databaseUrl: string | undefined): Settings {
+  const settings: Settings = readSettingsFile(file);
   for (const name of OPERATOR_SETTINGS) {
     const value = Deno.env.get(name);
     if (value) settings[name] = value;
@@ -217,6 +192,7 @@ function parse(args: string[]): Options {
         "project-ref": text,
         "env-file": text,
         "db-url": text,
+        replace: { ...text, multiple: true },
         patience: text,
         yes: flag,
         help: flag,
@@ -224,11 +200,14 @@ function parse(args: string[]): Options {
     });
     const ref = values["project-ref"] ?? "";
     const patience = Number(values.patience ?? 60);
-    if (values.help || !/^[a-z]{20}$/.test(ref) || !(patience >= 0)) throw new UsageError(USAGE);
+    const replace = values.replace ?? [];
+    const meant = replace.every((name) => REPLACEABLE.includes(name));
+    if (values.help || !/^[a-z]{20}$/.test(ref) || !(patience >= 0) || !meant) throw new UsageError(USAGE);
     return {
       ref,
-      file: values["env-file"] ?? ".env.production",
+      file: values["env-file"] ?? SETTINGS_FILE,
       databaseUrl: values["db-url"],
+      replace,
       yes: values.yes ?? false,
       patience,
     };

@@ -1,9 +1,8 @@
 // Checks a project from outside and says what to do about each finding; it changes nothing:
 // npm run doctor -- [--json] [--env-file FILE] [--api-url URL]
 // Exit status: 0 all is well, 1 something is wrong, 2 something could not be checked.
-import { parseEnv } from "node:util";
-import postgres from "postgres";
-import type { Environment } from "../platform/environment.ts";
+import type postgres from "postgres";
+import { connectDatabase, databaseAnswers, databaseUrlProblem, refuseTwoProjects } from "./database.ts";
 import { type Line, linesOf, type Outcome, type Problem } from "./doctor/findings.ts";
 import { functions, operatorKey, secretNames } from "./doctor/functions.ts";
 import { schedule } from "./doctor/schedule.ts";
@@ -19,11 +18,18 @@ import {
   storedFiles,
   users,
 } from "./doctor/state.ts";
-import { connectProject, operatorEnvironment, runCommand, UsageError } from "./project.ts";
+import {
+  connectProject,
+  type OperatorEnvironment,
+  operatorEnvironment,
+  runCommand,
+  UsageError,
+} from "./project.ts";
 
 const USAGE =
   `npm run doctor -- [--json] [--env-file FILE] [--api-url URL]    (SUPABASE_URL, SUPABASE_SECRET_KEY, SUPABASE_DB_URL and
-the functions' Twilio secrets from the environment or FILE; with SUPABASE_ACCESS_TOKEN also the names of all secrets)`;
+the functions' Twilio secrets from FILE or the environment, else from .env.production; with SUPABASE_ACCESS_TOKEN also
+the names of all secrets)`;
 /** Milliseconds for one statement. */
 const STATEMENT_TIMEOUT = 120_000;
 
@@ -33,7 +39,6 @@ function databaseChecks(url: string): [string, (sql: postgres.TransactionSql) =>
     ["clocks", clocks],
     ["migrations", migrations],
     ["schema", schema],
-    ["exposed schemas", exposure],
     ["buckets", buckets],
     ["schedule", (sql) => schedule(sql, url)],
     ["due work", dueWork],
@@ -61,8 +66,9 @@ export async function examineDatabase(sql: postgres.TransactionSql, url: string)
   return lines;
 }
 
-async function examine(environment: Environment, apiUrl: string): Promise<Line[]> {
+async function examine(environment: OperatorEnvironment, apiUrl: string): Promise<Line[]> {
   const { project: { url, key } } = connectProject(environment);
+  refuseTwoProjects(url, environment.get("SUPABASE_DB_URL") ?? "");
   const probed = {
     url,
     secretKey: key,
@@ -70,21 +76,23 @@ async function examine(environment: Environment, apiUrl: string): Promise<Line[]
     twilioAccountSid: environment.get("TWILIO_ACCOUNT_SID"),
     twilioAuthToken: environment.get("TWILIO_AUTH_TOKEN"),
   };
-  const [answers, ownKey, secrets, database] = await Promise.all([
+  const [answers, ownKey, exposed, secrets, database] = await Promise.all([
     functions(probed),
     operatorKey(probed).catch((error) => unknown("key_refused", describe(error))),
+    exposure(probed).catch((error) => unknown("private_exposed", describe(error))),
     secretsOf(environment, url, apiUrl),
     databaseOf(environment, url),
   ]);
   return [
     ...linesOf("secret key", ownKey),
     ...answers.flatMap(([name, outcome]) => linesOf(name, outcome)),
+    ...linesOf("exposed schemas", exposed),
     ...secrets,
     ...database,
   ];
 }
 
-async function secretsOf(environment: Environment, url: string, apiUrl: string): Promise<Line[]> {
+async function secretsOf(environment: OperatorEnvironment, url: string, apiUrl: string): Promise<Line[]> {
   const token = environment.get("SUPABASE_ACCESS_TOKEN");
   const ref = environment.get("SUPABASE_PROJECT_REF") ??
     /^https:\/\/([a-z]{20})\.supabase\.co$/.exec(url)?.[1];
@@ -96,25 +104,20 @@ async function secretsOf(environment: Environment, url: string, apiUrl: string):
   );
 }
 
-async function databaseOf(environment: Environment, url: string): Promise<Line[]> {
+async function databaseOf(environment: OperatorEnvironment, url: string): Promise<Line[]> {
   const address = environment.get("SUPABASE_DB_URL");
   if (!address) return linesOf("database", unknown("database_unreachable", "SUPABASE_DB_URL is not set"));
-  let sql: postgres.Sql | undefined;
+  const problem = databaseUrlProblem(address);
+  if (problem) return linesOf("database", unknown("database_unreachable", `SUPABASE_DB_URL ${problem}`));
+  const sql = connectDatabase(address, { prepare: false }); // the pooler keeps no prepared statements
   try {
-    // the pooler keeps no prepared statements; TLS where the server has it
-    const ssl = new URL(address).searchParams.has("sslmode") ? undefined : "prefer";
-    sql = postgres(address, {
-      max: 1,
-      prepare: false,
-      connect_timeout: 15,
-      onnotice: () => {},
-      ...ssl && { ssl },
-    });
+    await databaseAnswers(sql);
     return await sql.begin("read only", (tx) => examineDatabase(tx, url)) as Line[];
   } catch (error) {
-    return linesOf("database", unknown("database_unreachable", describe(error)));
+    const found = error instanceof UsageError ? error.message : describe(error);
+    return linesOf("database", unknown("database_unreachable", found));
   } finally {
-    await sql?.end({ timeout: 1 });
+    await sql.end({ timeout: 1 });
   }
 }
 
@@ -128,38 +131,19 @@ function describe(error: unknown): string {
   return `could not be found out: ${[name, code].filter(Boolean).join(" ") || "an error"}`;
 }
 
-/** The functions' own file of secrets has the project's URL under the name that they know it by. */
-function withUrl(base: Environment): Environment {
-  return {
-    get: (name) => base.get(name) ?? (name === "SUPABASE_URL" ? base.get("PUBLIC_SUPABASE_URL") : undefined),
-  };
-}
-
-function readEnvFile(path: string | undefined): Environment {
-  if (!path) throw new UsageError(USAGE);
-  try {
-    const values = parseEnv(Deno.readTextFileSync(path));
-    return { get: (name) => values[name] };
-  } catch {
-    throw new UsageError(`${path} cannot be read.\n${USAGE}`);
-  }
-}
-
 async function doctor(args: string[]): Promise<number> {
   let json = false;
   let apiUrl = "https://api.supabase.com";
-  let environment = operatorEnvironment(withUrl(Deno.env));
+  let file: string | undefined;
   while (args.length) {
     const option = args.shift();
     if (option === "--json") json = true;
-    else if (option === "--env-file") {
-      const file = withUrl(readEnvFile(args.shift()));
-      // all of the file's before any of the shell's: they may be for different projects
-      environment = operatorEnvironment({ get: (name) => file.get(name) ?? Deno.env.get(name) });
-    } else if (option === "--api-url") apiUrl = args.shift() ?? "";
+    else if (option === "--env-file" && args.length) file = args.shift();
+    else if (option === "--api-url") apiUrl = args.shift() ?? "";
     else throw new UsageError(USAGE);
   }
   if (!URL.canParse(apiUrl)) throw new UsageError(USAGE);
+  const environment = operatorEnvironment(file);
   if (!json) console.error("Asking the functions and the database; this changes nothing.");
   const lines = await examine(environment, apiUrl);
   const wrong = lines.filter(({ result }) => result === "WRONG").length;

@@ -194,7 +194,7 @@ function advice(name: string, { status, code }: Answer): string {
   }
   switch (code) {
     case "not_configured":
-      return `A secret is missing or malformed; the log of ${name} names it. Then: supabase secrets set, or npm run deploy.`;
+      return `A secret is missing or malformed; the log of ${name} names it. Put it into .env.production, then npm run deploy.`;
     case "storage_not_configured":
       return `Supabase's own variables are missing from ${name}, or our buckets are: npm run deploy applies the migrations.`;
     case "invalid_signature":

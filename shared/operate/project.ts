@@ -1,33 +1,102 @@
-/** What an operator's commands share: the project they are for, arguments, and errors that say what to do next. */
+/** What an operator's commands share: the project they are for, its settings, and errors that say what to do next. */
+import { parseEnv } from "node:util";
 import { PostgrestClient } from "@supabase/postgrest-js";
 import { authHeaders, type Environment, type Project } from "../platform/environment.ts";
+
+/** The file that docs/deploy.md makes. */
+export const SETTINGS_FILE = ".env.production";
 
 /** Ends a command with a message for the operator. */
 export class UsageError extends Error {}
 
-/** The environment of a command: as a function's, with SUPABASE_SECRET_KEY for the one key that an operator has. */
-export function operatorEnvironment(base: Environment = Deno.env): Environment {
-  const key = base.get("SUPABASE_SECRET_KEY");
-  return {
-    get: (name) =>
-      base.get(name) ??
-        (name === "SUPABASE_SECRET_KEYS" && key ? JSON.stringify({ default: key }) : undefined),
-  };
+/** The settings of a command. */
+export interface OperatorEnvironment extends Environment {
+  /** Where they were looked for, for messages. */
+  readonly sources: string;
 }
 
-/** The variable's value. Throws UsageError, saying where it comes from. */
-export function needed(environment: Environment, name: string, where: string): string {
+/** The settings in a file, NAME=VALUE a line. Throws UsageError where it cannot be read. */
+export function readSettingsFile(file: string): Record<string, string> {
+  try {
+    return { ...parseEnv(Deno.readTextFileSync(file)) } as Record<string, string>;
+  } catch {
+    throw new UsageError(
+      `${file} cannot be read. docs/deploy.md shows what stands in it; another: --env-file FILE`,
+    );
+  }
+}
+
+/**
+ * The settings as a function has them, from the given file and then the shell's environment. Without one: from the
+ * environment and then, if that names no project, the SETTINGS_FILE of this directory. Throws UsageError where a file
+ * cannot be read.
+ */
+export function operatorEnvironment(file?: string): OperatorEnvironment {
+  const shell = asFunctionsHaveThem(Deno.env);
+  // all of the file's before any of the shell's: they may be for different projects
+  if (file !== undefined) return either(fromFile(file), shell, `${file} or the environment`);
+  if (shell.get("SUPABASE_URL")) return { ...shell, sources: "the environment" };
+  if (!exists(SETTINGS_FILE)) {
+    return { ...shell, sources: `the environment, and ${SETTINGS_FILE} is not in this directory` };
+  }
+  return either(shell, fromFile(SETTINGS_FILE), `the environment or ${SETTINGS_FILE}`);
+}
+
+function fromFile(file: string): Environment {
+  const settings = readSettingsFile(file);
+  return asFunctionsHaveThem({ get: (name) => settings[name] });
+}
+
+function either(first: Environment, second: Environment, sources: string): OperatorEnvironment {
+  return { get: (name) => first.get(name) || second.get(name), sources };
+}
+
+/** An operator has the URL under the name of the functions' secret, and one secret key. */
+function asFunctionsHaveThem(settings: Environment): Environment {
+  const derived: Record<string, () => string | undefined> = {
+    SUPABASE_URL: () => settings.get("PUBLIC_SUPABASE_URL"),
+    SUPABASE_SECRET_KEYS: () => {
+      const key = settings.get("SUPABASE_SECRET_KEY");
+      return key && JSON.stringify({ default: key });
+    },
+  };
+  return { get: (name) => settings.get(name) || derived[name]?.() || undefined };
+}
+
+function exists(file: string): boolean {
+  try {
+    return Deno.statSync(file).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** The variable's value. Throws UsageError, saying where it was looked for and where it comes from. */
+export function needed(environment: OperatorEnvironment, name: string, where: string): string {
   const value = environment.get(name);
-  if (!value) throw new UsageError(`${name} is not set: ${where}.`);
+  if (!value) throw new UsageError(`${name} is not set in ${environment.sources}: ${where}.`);
   return value;
 }
 
-/** The project with its secret key, and its tables. */
-export function connectProject(environment: Environment): { project: Project; tables: PostgrestClient } {
+/** The project with its secret key, and its tables. Throws UsageError where a setting is missing or malformed. */
+export function connectProject(
+  environment: OperatorEnvironment,
+): { project: Project; tables: PostgrestClient } {
   const where = "Dashboard → Project Settings → API keys; or run this by `npm run local -- …`";
   const url = needed(environment, "SUPABASE_URL", where).replace(/\/+$/, "");
-  const project = { url, key: JSON.parse(needed(environment, "SUPABASE_SECRET_KEYS", where)).default };
+  if (!URL.canParse(url)) throw new UsageError("SUPABASE_URL is no URL: it is like https://REF.supabase.co.");
+  needed(environment, "SUPABASE_SECRET_KEYS", where);
+  const project = { url, key: secretKey(environment) };
   return { project, tables: new PostgrestClient(`${url}/rest/v1`, { headers: authHeaders(project) }) };
+}
+
+function secretKey(environment: Environment): string {
+  try {
+    return JSON.parse(environment.get("SUPABASE_SECRET_KEYS")!).default;
+  } catch {
+    throw new UsageError('SUPABASE_SECRET_KEYS is not {"default": "sb_secret_…"}: give SUPABASE_SECRET_KEY.');
+  }
 }
 
 /** Runs a command; its errors are printed for people. Exit status: what it returns, or 2. */
@@ -35,9 +104,16 @@ export async function runCommand(command: (args: string[]) => Promise<number>): 
   try {
     Deno.exit(await command(Deno.args));
   } catch (error) {
-    console.error(
-      error instanceof UsageError ? error.message : `It did not work: ${(error as Error).message ?? error}`,
-    );
+    console.error(error instanceof UsageError ? error.message : `It did not work: ${unexpected(error)}`);
     Deno.exit(2);
   }
+}
+
+/** Messages of the runtime's own errors quote what they could not read: an address with its password, a key. */
+function unexpected(error: unknown): string {
+  if (error instanceof TypeError || error instanceof URIError || error instanceof SyntaxError) {
+    return `${error.name}. Either a setting is malformed or the network did not answer: see docs/deploy.md for the ` +
+      "settings; npm run doctor looks at the project.";
+  }
+  return (error as Error).message ?? String(error);
 }

@@ -1,5 +1,5 @@
 // Compares Twilio's list of incoming messages with ours, and takes in what never reached us (the webhook was down, say):
-// npm run reconcile -- [--from 2026-11-20] [--to 2026-11-23T12:00Z] [--apply] [--twilio-url URL]
+// npm run reconcile -- [--from 2026-11-20] [--to 2026-11-23T12:00Z] [--apply] [--env-file FILE] [--twilio-url URL]
 // Without --apply nothing is changed. Exit status: 0 nothing is missing (any more), 1 something is, 2 it did not work.
 import { encodeBase64 } from "deno-std/encoding/base64.js";
 import { recordMessage } from "../evidence/intake.ts";
@@ -10,8 +10,8 @@ import { parseMessage } from "../twilio/message.ts";
 import { connectProject, needed, operatorEnvironment, runCommand, UsageError } from "./project.ts";
 
 const USAGE =
-  "npm run reconcile -- [--from TIME] [--to TIME] [--apply] [--twilio-url URL]    (TIME like 2026-11-20 or " +
-  "2026-11-20T06:00Z; the last two days without)";
+  `npm run reconcile -- [--from TIME] [--to TIME] [--apply] [--env-file FILE] [--twilio-url URL]    (TIME like 2026-11-20
+or 2026-11-20T06:00Z; the last two days without. Settings from FILE or the environment, else from .env.production)`;
 const TWO_DAYS_MS = 48 * 3600 * 1000;
 
 interface TwilioMessage {
@@ -27,7 +27,7 @@ interface TwilioMessage {
 /** The command. */
 async function reconcile(args: string[]): Promise<number> {
   const options = parse(args);
-  const environment = operatorEnvironment();
+  const environment = operatorEnvironment(options.file);
   const where = "it is among the functions' secrets";
   for (
     const name of ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "ENCRYPTION_KEY_CURRENT", "SENDER_HASH_KEY"]
@@ -159,6 +159,7 @@ function parse(args: string[]) {
     from: new Date(Date.now() - TWO_DAYS_MS),
     to: new Date(),
     apply: false,
+    file: undefined as string | undefined,
     twilioUrl: "https://api.twilio.com",
   };
   while (args.length) {
@@ -166,6 +167,7 @@ function parse(args: string[]) {
     if (option === "--apply") options.apply = true;
     else if (option === "--from") options.from = time(args.shift());
     else if (option === "--to") options.to = time(args.shift());
+    else if (option === "--env-file" && args.length) options.file = args.shift();
     else if (option === "--twilio-url") options.twilioUrl = args.shift() ?? "";
     else throw new UsageError(USAGE);
   }

@@ -1,71 +1,94 @@
 // Takes the bundle off a project's database, evidence and what proves it excepted (docs/adopt.md):
-// npm run uninstall -- [--dry-run] [--yes] [--db-url URL]
-// Without --db-url, SUPABASE_DB_URL. All of it is one transaction. Exit status: 0 done, 2 it did not work.
+// npm run uninstall -- [--dry-run] [--yes] [--env-file FILE] [--db-url URL]
+// Without --db-url, SUPABASE_DB_URL. All of it is one transaction, but for what hides our buckets, which goes in a second one
+// once they are gone. Exit status: 0 done, 2 it did not work.
 import { retry } from "deno-std/async/retry.js";
 import postgres from "postgres";
-import { authHeaders } from "../platform/environment.ts";
+import { authHeaders, type Project } from "../platform/environment.ts";
+import {
+  connectDatabase,
+  databaseAnswers,
+  databaseProject,
+  databaseUrlProblem,
+  refuseTwoProjects,
+} from "./database.ts";
 import { SECRET_NAMES } from "./deploy/settings.ts";
-import { connectProject, operatorEnvironment, runCommand, UsageError } from "./project.ts";
-import { type Plan, planUninstall, type Step } from "./uninstall/plan.ts";
+import {
+  connectProject,
+  needed,
+  type OperatorEnvironment,
+  operatorEnvironment,
+  runCommand,
+  UsageError,
+} from "./project.ts";
+import { changesBeyond, type Plan, planUninstall, type Step } from "./uninstall/plan.ts";
 
-const USAGE = "npm run uninstall -- [--dry-run] [--yes] [--db-url URL]    (URL else from SUPABASE_DB_URL)";
+const USAGE =
+  `npm run uninstall -- [--dry-run] [--yes] [--env-file FILE] [--db-url URL]    (URL else from SUPABASE_DB_URL, of FILE
+or the environment, else of .env.production)`;
 const ROOT = new URL("../../", import.meta.url);
 const LOCKED = ["public.tickets", "storage.objects", "realtime.messages"];
 
 /** The command. */
 async function uninstall(args: string[]): Promise<number> {
-  const { url, dryRun, yes } = parse(args);
-  const sql = postgres(url, { max: 1, onnotice: () => {}, connect_timeout: 15 });
+  const { environment, url, dryRun, yes } = parse(args);
+  const sql = connectDatabase(url);
   try {
+    await databaseAnswers(sql);
     const project = projectName(url);
     if (dryRun) {
       const plan = await sql.begin("read only", planUninstall) as Plan;
       print(plan);
+      if (plan.thereafter.length) console.log("and once no empty bucket is left, in a second transaction:");
+      printSteps(plan.thereafter);
       console.log(`nothing was changed in ${project}. The same without --dry-run does it`);
       return 0;
     }
     if (!yes) confirmByName(project);
     const plan = await execute(sql);
     print(plan);
-    await removeBuckets(plan.emptyBuckets);
+    if (await removeBuckets(environment, plan.emptyBuckets)) await unhide(sql, plan);
     console.log(`done in ${project}. Left to do by hand:`);
-    console.log(await byHand());
+    console.log(await byHand(project));
     return 0;
   } catch (error) {
     throw explained(error);
   } finally {
-    await sql.end();
+    await sql.end({ timeout: 5 });
   }
 }
 
 interface Arguments {
+  environment: OperatorEnvironment;
   url: string;
   dryRun: boolean;
   yes: boolean;
 }
 
 function parse(args: string[]): Arguments {
-  const parsed: Arguments = { url: Deno.env.get("SUPABASE_DB_URL") ?? "", dryRun: false, yes: false };
+  const parsed = { dryRun: false, yes: false };
+  let file: string | undefined;
+  let given: string | undefined;
   const rest = [...args];
   for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
     if (arg === "--dry-run") parsed.dryRun = true;
     else if (arg === "--yes") parsed.yes = true;
-    else if (arg === "--db-url" && rest.length) parsed.url = rest.shift()!;
+    else if (arg === "--db-url" && rest.length) given = rest.shift()!;
+    else if (arg === "--env-file" && rest.length) file = rest.shift()!;
     else throw new UsageError(USAGE);
   }
-  if (!/^postgres(ql)?:\/\//.test(parsed.url)) {
-    throw new UsageError(
-      `${USAGE}\nThe URL is like postgresql://…: Dashboard → Connect → Session pooler; or run this by \`npm run local -- …\`.`,
-    );
-  }
-  return parsed;
+  const environment = operatorEnvironment(file);
+  const where = "Dashboard → Connect → Session pooler; or run this by `npm run local -- …`";
+  const url = given ?? needed(environment, "SUPABASE_DB_URL", where);
+  const problem = databaseUrlProblem(url);
+  if (problem) throw new UsageError(`${given ? "--db-url" : "SUPABASE_DB_URL"} ${problem}.`);
+  refuseTwoProjects(environment.get("SUPABASE_URL") ?? "", url);
+  return { ...parsed, environment, url };
 }
 
 /** The project's ref where the URL has one, else its host. */
 function projectName(url: string): string {
-  const { hostname, username } = new URL(url);
-  return /^postgres\.([a-z]{20})$/.exec(username)?.[1] ?? /^db\.([a-z]{20})\./.exec(hostname)?.[1] ??
-    hostname;
+  return databaseProject(url) ?? new URL(url).hostname;
 }
 
 function confirmByName(project: string): void {
@@ -108,12 +131,22 @@ async function execute(sql: postgres.Sql): Promise<Plan> {
   });
 }
 
+/** What hid buckets that are gone now, in a transaction of its own. */
+async function unhide(sql: postgres.Sql, first: Plan): Promise<void> {
+  try {
+    const { steps } = await execute(sql);
+    printSteps(changesBeyond(first.steps, steps));
+  } catch (error) {
+    throw explained(error, "The rest is done, but what hid the buckets is still there: run this again.");
+  }
+}
+
 /** An error of Postgres with what it was about, and what to do next. */
-function explained(error: unknown): unknown {
+function explained(error: unknown, outcome = "Nothing was changed."): unknown {
   const cause = (error as { cause?: unknown }).cause ?? error;
   if (!(cause instanceof postgres.PostgresError)) return error;
   const { code, message, detail, step } = cause as postgres.PostgresError & { step?: string };
-  const about = `${step ? `${step}: ` : ""}${message}${detail ? ` (${detail})` : ""}. Nothing was changed.`;
+  const about = `${step ? `${step}: ` : ""}${message}${detail ? ` (${detail})` : ""}. ${outcome}`;
   switch (code) {
     case "55P03":
       return new UsageError(
@@ -127,48 +160,68 @@ function explained(error: unknown): unknown {
 }
 
 function print({ steps, emptyBuckets }: Plan): void {
-  const verbs: Record<Step["action"], string> = { hide: "hide  ", remove: "remove", keep: "keep  " };
   if (steps.every(({ action }) => action === "keep")) console.log("nothing of the bundle is left to remove");
-  for (const { action, what, why } of steps) console.log(`${verbs[action]} ${what}${why ? ` (${why})` : ""}`);
+  printSteps(steps);
   for (const bucket of emptyBuckets) console.log(`remove bucket ${bucket} (empty)`);
 }
 
-/** Through the Storage API, which alone may; one that was filled in the meantime stays. */
-async function removeBuckets(buckets: string[]): Promise<void> {
-  if (buckets.length === 0) return;
-  const environment = operatorEnvironment();
+function printSteps(steps: Step[]): void {
+  const verbs: Record<Step["action"], string> = { hide: "hide  ", remove: "remove", keep: "keep  " };
+  for (const { action, what, why } of steps) console.log(`${verbs[action]} ${what}${why ? ` (${why})` : ""}`);
+}
+
+/** Through the Storage API, which alone may. Nothing lands in them any more: they are hidden and locked. Whether any went. */
+async function removeBuckets(environment: OperatorEnvironment, buckets: string[]): Promise<boolean> {
+  if (buckets.length === 0) return false;
   if (!environment.get("SUPABASE_URL") || !environment.get("SUPABASE_SECRET_KEYS")) {
     console.log(
-      `buckets ${buckets.join(", ")} are still there: Dashboard → Storage → delete bucket; ` +
-        "or give SUPABASE_URL and SUPABASE_SECRET_KEY and run this again",
+      `still there, hidden and locked: buckets ${
+        buckets.join(", ")
+      }. Give SUPABASE_URL and SUPABASE_SECRET_KEY, ` +
+        "or delete them (Dashboard → Storage); then run this again, which removes what hides them too",
     );
-    return;
+    return false;
   }
   const { project } = connectProject(environment);
+  let removed = false;
   for (const bucket of buckets) {
+    const problem = await removeBucket(project, bucket);
+    removed ||= problem === null;
+    console.log(
+      problem === null
+        ? `removed bucket ${bucket}`
+        : `bucket ${bucket} stays, hidden and locked: ${problem}; run this again to remove it`,
+    );
+  }
+  return removed;
+}
+
+/** Null, or why it stays. */
+async function removeBucket(project: Project, bucket: string): Promise<string | null> {
+  try {
     const response = await fetch(`${project.url}/storage/v1/bucket/${bucket}`, {
       method: "DELETE",
       headers: authHeaders(project),
       signal: AbortSignal.timeout(30_000),
     });
     await response.body?.cancel();
-    console.log(
-      response.ok
-        ? `removed bucket ${bucket}`
-        : `bucket ${bucket} stays: Storage answered ${response.status}`,
-    );
+    return response.ok ? null : `Storage answered ${response.status}`;
+  } catch {
+    return "Storage did not answer";
   }
 }
 
 /** What no SQL reaches. */
-async function byHand(): Promise<string> {
+async function byHand(project: string): Promise<string> {
+  const remote = `--remote=${/^[a-z]{20}$/.test(project) ? project : "YOUR_PROJECT"}`;
   const config = await Deno.readTextFile(new URL("supabase/config.toml", ROOT));
   const functions = Array.from(config.matchAll(/^\[functions\.([\w-]+)\]/gm), ([, name]) => name!);
   return [
     "  Twilio's console: give the numbers another webhook, or messages are lost",
-    ...functions.map((name) => `  npx supabase functions delete ${name}`),
+    "  with SUPABASE_ACCESS_TOKEN in the environment:",
+    ...functions.map((name) => `  npx supabase functions delete ${name} ${remote}`),
     "  ENCRYPTION_KEY_CURRENT and _PREVIOUS: keep a copy with the evidence, whose messages nobody reads without them; then",
-    `  npx supabase secrets unset ${SECRET_NAMES.join(" ")}`,
+    `  npx supabase secrets unset ${SECRET_NAMES.join(" ")} ${remote}`,
   ].join("\n");
 }
 

@@ -1,9 +1,11 @@
-// Whether a file in hand is one that the system took in, and which: npm run verify-file -- FILE…
+// Whether a file in hand is one that the system took in, and which: npm run verify-file -- [--env-file FILE] FILE…
 // Exit status: 0 every file is known, 1 one is not, 2 it could not be found out.
 import { digest } from "../storage/take-in.ts";
 import { connectProject, operatorEnvironment, runCommand, UsageError } from "./project.ts";
 
-const USAGE = "npm run verify-file -- FILE…    (SUPABASE_URL and SUPABASE_SECRET_KEY name the project)";
+const USAGE =
+  `npm run verify-file -- [--env-file FILE] FILE…    (SUPABASE_URL and SUPABASE_SECRET_KEY name the project: from the given
+FILE or the environment, else from .env.production)`;
 
 interface KnownFile {
   file_id: string;
@@ -16,9 +18,9 @@ interface KnownFile {
   municipalities: { name: string };
 }
 
-await runCommand(async (paths) => {
-  if (paths.length === 0 || paths.includes("--help")) throw new UsageError(USAGE);
-  const { tables } = connectProject(operatorEnvironment());
+await runCommand(async (args) => {
+  const { file, paths } = parse(args);
+  const { tables } = connectProject(operatorEnvironment(file));
   let unknown = 0;
   for (const path of paths) {
     const { sha256, file_size } = await hashOf(path);
@@ -43,6 +45,13 @@ await runCommand(async (paths) => {
   }
   return unknown ? 1 : 0;
 });
+
+function parse(args: string[]): { file?: string; paths: string[] } {
+  const paths = [...args];
+  const file = paths[0] === "--env-file" ? paths.splice(0, 2)[1] : undefined;
+  if (paths.length === 0 || paths[0]!.startsWith("--")) throw new UsageError(USAGE);
+  return { file, paths };
+}
 
 async function hashOf(path: string): Promise<{ sha256: string; file_size: number }> {
   try {

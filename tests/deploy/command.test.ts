@@ -176,10 +176,12 @@ Deno.test("the schedule is set once, follows the key, and is told to be off wher
   assertEquals(await scheduled(), [key, url, "media-worker"]);
 
   await superuser()`update cron.job set active = false`;
-  assertStringIncludes((await again()).todo!, "update cron.job set active = true");
+  const [, statement] = /On again: (.*)/.exec((await again()).todo!)!;
+  await supabase.connect("postgres").unsafe(statement!);
+  assertEquals(await again(), { done: "URL unchanged, key unchanged, job active" });
   await superuser()`drop schema net`;
   assertStringIncludes((await again()).todo!, "Enable pg_net (Dashboard");
-  await superuser().unsafe("create schema net; update cron.job set active = true");
+  await superuser()`create schema net`;
 });
 
 Deno.test("a key under which residents' data lie is not replaced silently", async () => {
@@ -187,7 +189,25 @@ Deno.test("a key under which residents' data lie is not replaced silently", asyn
   const { code, text } = await deploy({ SENDER_HASH_KEY: "another one, of thirty-two characters" });
   assertEquals(code, 2, text);
   assertStringIncludes(text, "SENDER_HASH_KEY: the project has another one");
+  assertStringIncludes(text, "--replace SENDER_HASH_KEY");
   assertEquals(changesOf(api.requests.slice(before)), []);
+});
+
+Deno.test("a leaked key is replaced on demand, but not the one that sealed what was received", async () => {
+  const refused = await deploy({}, "--replace", "ENCRYPTION_KEY_CURRENT");
+  assertEquals(refused.code, 2);
+  assertStringIncludes(refused.text, "npm run deploy -- --project-ref REF");
+
+  const known = api.secrets.get("SENDER_HASH_KEY")!;
+  const another = "another one, of thirty-two characters";
+  try {
+    const { code, text } = await deploy({ SENDER_HASH_KEY: another }, "--replace", "SENDER_HASH_KEY");
+    assertEquals(code, 0, text);
+    assertStringIncludes(text, "set: SENDER_HASH_KEY");
+    assertEquals(api.secrets.get("SENDER_HASH_KEY"), another);
+  } finally {
+    api.secrets.set("SENDER_HASH_KEY", known);
+  }
 });
 
 Deno.test("a smoke test that fails says what to do, and the command fails", async () => {
@@ -236,9 +256,15 @@ const PRETEND_VAULT_AND_CRON = `
   create table cron.job (
     jobid bigint generated always as identity, schedule text, command text, jobname text unique, active boolean default true
   );
-  create function cron.schedule(job_name text, schedule text, command text) returns bigint language sql as
+  create function cron.schedule(job_name text, schedule text, command text) returns bigint language sql security definer as
   'insert into cron.job (jobname, schedule, command) values ($1, $2, $3) returning jobid';
+  create function cron.alter_job(
+    job_id bigint, schedule text default null, command text default null, database text default null,
+    username text default null, active boolean default null
+  ) returns void language sql security definer as
+  'update cron.job j set active = coalesce($6, j.active) where j.jobid = $1';
   create schema net;
   grant usage on schema vault, cron, net to postgres;
-  grant all on all tables in schema vault, cron to postgres;
+  grant all on all tables in schema vault to postgres;
+  grant select on all tables in schema cron to postgres;
 `;

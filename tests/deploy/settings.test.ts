@@ -45,6 +45,10 @@ const other = "https://tsrqponmlkjihgfedcba.supabase.co";
 const WRONG: [name: string, value: string, says: RegExp][] = [
   ["SUPABASE_ACCESS_TOKEN", "sb_secret_x", /begins with sbp_/],
   ["SUPABASE_DB_URL", "https://example", /begin with postgresql:/],
+  ["SUPABASE_DB_URL", GOOD.SUPABASE_DB_URL!.replace("secret", "se/cret"), /no URL: %-encode the password/],
+  ["SUPABASE_DB_URL", GOOD.SUPABASE_DB_URL!.replace("secret", "12/cret"), /no URL: %-encode the password/],
+  ["SUPABASE_DB_URL", GOOD.SUPABASE_DB_URL!.replace("secret", "12#cret"), /no URL: %-encode the password/],
+  ["SUPABASE_DB_URL", GOOD.SUPABASE_DB_URL!.replace("secret", "se%cret"), /no URL: %-encode the password/],
   [
     "SUPABASE_DB_URL",
     GOOD.SUPABASE_DB_URL!.replace("secret", "[YOUR-PASSWORD]"),
@@ -128,13 +132,15 @@ Deno.test("a key that sealed or found residents' data is replaced by no other; a
   const [k1, k2, k3] = [key(1), key(2), key(3)];
   const project = (secrets: Settings) =>
     Object.fromEntries(Object.entries(secrets).map(([name, value]) => [name, digest(value)]));
-  const conflicts = async (mine: Settings, theirs: Settings) =>
-    (await conflictsOf(mine, project(theirs))).map((problem) => problem.split(":")[0]);
+  const conflicts = async (mine: Settings, theirs: Settings, ...replace: string[]) =>
+    (await conflictsOf(mine, project(theirs), replace)).map((problem) => problem.split(":")[0]);
 
   const hash = { SENDER_HASH_KEY: "x".repeat(32) };
   assertEquals(await conflicts(hash, {}), []);
   assertEquals(await conflicts(hash, hash), []);
-  assertEquals(await conflicts(hash, { SENDER_HASH_KEY: "y".repeat(32) }), ["SENDER_HASH_KEY"]);
+  const otherHash = { SENDER_HASH_KEY: "y".repeat(32) };
+  assertEquals(await conflicts(hash, otherHash), ["SENDER_HASH_KEY"]);
+  assertEquals(await conflicts(hash, otherHash, "SENDER_HASH_KEY"), [], "meant");
 
   const keys = (current: string, previous?: string): Settings => ({
     ENCRYPTION_KEY_CURRENT: current,
@@ -148,4 +154,7 @@ Deno.test("a key that sealed or found residents' data is replaced by no other; a
   assertEquals(await conflicts(keys(k2, k3), keys(k1)), ["ENCRYPTION_KEY_CURRENT"]);
   assertEquals(await conflicts(keys(k1, k2), keys(k2, k1)), ["ENCRYPTION_KEY_PREVIOUS"], "swapped back");
   assertEquals(await conflicts(keys(k3, k2), keys(k2, k1)), ["ENCRYPTION_KEY_PREVIOUS"], "a second rotation");
+  const meant = "ENCRYPTION_KEY_PREVIOUS";
+  assertEquals(await conflicts(keys(k3, k2), keys(k2, k1), meant), [], "a second rotation, meant");
+  assertEquals(await conflicts(keys(k3, k1), keys(k2, k1), meant), ["ENCRYPTION_KEY_CURRENT"], "no rotation");
 });

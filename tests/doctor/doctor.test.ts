@@ -1,15 +1,26 @@
 // The doctor: a healthy project has nothing wrong, and each mistake that he names is made and found, by itself.
 import type postgres from "postgres";
 import { examineDatabase } from "../../shared/operate/doctor.ts";
-import { readCatalogue, toFile } from "../../shared/operate/doctor/catalogue.ts";
+import { fromFile, readCatalogue, toFile } from "../../shared/operate/doctor/catalogue.ts";
 import { type Line, type Problem, PROBLEMS } from "../../shared/operate/doctor/findings.ts";
 import { REQUIRED_SECRETS } from "../../shared/operate/doctor/functions.ts";
+import { readMigrations, sourceOf } from "../../shared/operate/doctor/schema.ts";
 import { assert, assertEquals, assertNotMatch, assertStringIncludes } from "../support/assert.ts";
 import { documented, emptyProject, ownTicketSystem, push } from "../adopt/support.ts";
 import { anchors, parsePage } from "../docs/markdown.ts";
 import { startManagement } from "../support/management.ts";
 import { ownStack } from "../support/own-stack.ts";
-import { ADOPTED, file, HARMLESS, MISTAKES, setUpSchedule, WITHOUT_TRIGGERS } from "./mistakes.ts";
+import {
+  ADOPTED,
+  FILE,
+  file,
+  HARMLESS,
+  LONG_AGO,
+  LOST,
+  MISTAKES,
+  setUpSchedule,
+  WITHOUT_TRIGGERS,
+} from "./mistakes.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 const { supabase, superuser } = await ownStack();
@@ -68,14 +79,32 @@ function problemsIn(lines: Line[]): Problem[] {
   return lines.flatMap(({ problem }) => problem ?? []);
 }
 
-/** Runs the database's checks after some statements, which are then taken back. */
-async function after(statements: string[]): Promise<Line[]> {
-  let lines: Line[] = [];
+/** Whether it is a statement to run as it stands. (There is no extension to make here.) */
+function isSql(todo: string | undefined): todo is string {
+  return /^(alter|create|drop|grant|revoke|select cron)\b(?! extension)/i.test(todo ?? "");
+}
+
+/**
+ * Runs the database's checks after some statements, and again after `mend`, run as an operator may, which is no superuser.
+ * Then all is taken back.
+ */
+async function after(
+  statements: string[],
+  mend: (lines: Line[]) => string[] = () => [],
+): Promise<Line[] & { mended?: Line[] }> {
+  let lines: Line[] & { mended?: Line[] } = [];
   class Undo extends Error {}
   await superuser.begin(async (sql) => {
     for (const statement of statements) await sql.unsafe(statement);
     await sql`set local session_replication_role = default`;
     lines = await examineDatabase(sql, url);
+    const means = mend(lines);
+    if (means.length > 0) {
+      await sql`set local role postgres`;
+      for (const statement of means) await sql.unsafe(statement);
+      await sql`reset role`;
+      lines.mended = await examineDatabase(sql, url);
+    }
     throw new Undo();
   }).catch((error) => {
     if (!(error instanceof Undo)) throw error;
@@ -153,18 +182,101 @@ test("what a project has of its own is none of the doctor's business", async () 
   );
 });
 
+/** Those that a statement mends. */
+const mended = new Set<Problem>();
+
 for (const [problem, { ways, says, also = [] }] of Object.entries(MISTAKES)) {
   test(`mistake: ${problem}`, async () => {
     for (const [index, statements] of ways.entries()) {
-      const lines = await after(statements);
+      const lines = await after(statements, (lines) => lines.map(({ todo }) => todo).filter(isSql));
       const what = `${statements.at(-1)}: ${JSON.stringify(lines.filter(({ result }) => result !== "ok"))}`;
       const found = lines.filter((line) => line.problem === problem);
       assert(found.some((line) => line.found.includes(says[index % says.length]!) && line.todo), what);
       const others = problemsIn(lines).filter((other) => other !== problem && !also.includes(other));
       assertEquals(others, [], what);
+      for (const line of lines.filter(({ todo }) => isSql(todo))) {
+        assert(lines.mended!.every(({ found }) => found !== line.found), `${line.todo} does not mend it`);
+        mended.add(line.problem!);
+      }
     }
   });
 }
+
+test("what one statement mends is told with it, and the operator may run it", () => {
+  assertEquals([...mended].toSorted(), [
+    "grant_extra",
+    "grant_missing",
+    "policy_extra",
+    "rls_off",
+    "schedule_inactive",
+    "schedule_missing",
+    "table_published",
+    "trigger_changed",
+    "trigger_extra",
+    "trigger_missing",
+  ]);
+  return Promise.resolve();
+});
+
+test("who else must be asked is told: row-level security of the platform's tables is Supabase's", async () => {
+  for (const table of ["storage.objects", "storage.buckets", "realtime.messages"]) {
+    const lines = await after([`alter table ${table} disable row level security`]);
+    assertStringIncludes(lines.find(({ problem }) => problem === "rls_off")!.todo!, "Supabase support");
+  }
+});
+
+test("the migration named is the one that makes the thing, for every entry of the catalogue", async () => {
+  const empty = await emptyProject();
+  try {
+    const sql = empty.connect("postgres");
+    const sources = await readMigrations();
+    const made = new Map<string, string | undefined>();
+    const note = async (source?: string) => {
+      for (const { kind, parent, name } of await sql.begin((tx) => readCatalogue(tx))) {
+        const key = JSON.stringify([kind, parent, name]);
+        if (!made.has(key)) made.set(key, source);
+      }
+    };
+    await note();
+    for (const { name, text } of sources) {
+      await sql.unsafe(text);
+      await note(name);
+    }
+    const entries = fromFile(
+      JSON.parse(await Deno.readTextFile(`${root}shared/operate/doctor/catalogue.json`)),
+    )
+      .filter(({ kind }) => kind !== "grant" && kind !== "role");
+    assert(entries.length > 150);
+    assertEquals(
+      entries.map((entry) => [entry.kind, entry.parent, entry.name, sourceOf(entry, sources)]),
+      entries.map((
+        { kind, parent, name },
+      ) => [kind, parent, name, made.get(JSON.stringify([kind, parent, name]))]),
+    );
+  } finally {
+    await empty.stop();
+  }
+});
+
+test("what failed or was lost over a week ago is told, and is no longer wrong", async () => {
+  const lines = await after(LONG_AGO);
+  assertEquals(problemsIn(lines), []);
+  const found = (name: string) => lines.find(({ check }) => check === name)!.found;
+  assertStringIncludes(found("failed files"), "before: 1 media_not_found");
+  assertStringIncludes(found("stored files"), "1 objects without a record, older than 7 days");
+});
+
+test("the runbook's statements note that Storage lost a file: then nothing is wrong, and the chain says so", async () => {
+  const runbook = await Deno.readTextFile(`${root}docs/runbook.md`);
+  const [, statement] = /```sql\n(with lost as .*?)```/s.exec(runbook)!;
+  const recorded = `do $$ begin
+    assert (select count(*) from public.custody_records where file_id = '${FILE}' and event = 'deleted') = 1;
+  end $$`;
+  const lines = await after(LOST, () => [statement!.replace("FILE_ID", FILE), recorded]);
+  assertEquals(problemsIn(lines), ["object_missing"]);
+  assertEquals(problemsIn(lines.mended!), []);
+  assertStringIncludes(lines.mended!.find(({ check }) => check === "failed files")!.found, "1 deleted");
+});
 
 /** Those that are made otherwise than by SQL: here they are ticked off. */
 const made = new Set<Problem>(Object.keys(MISTAKES) as Problem[]);
@@ -185,7 +297,7 @@ for (const secret of REQUIRED_SECRETS) {
       assert(lacking.length > 0, report.output);
       for (const { problem, found, todo } of lacking) {
         assertStringIncludes(found, "503 not_configured");
-        assertStringIncludes(todo!, "secrets set");
+        assertStringIncludes(todo!, ".env.production");
         made.add(problem!);
       }
     } finally {
@@ -217,11 +329,31 @@ test("mistake: a wrong key, no database, one that does not answer, a late clock"
   const unreachable = await doctor({ SUPABASE_DB_URL: dead });
   assertFinds(unreachable, "database_unreachable", "ECONNREFUSED");
   assert(!unreachable.output.includes("a-password"));
+  for (const password of ["a/password", "a%password"]) {
+    const malformed = await doctor({ SUPABASE_DB_URL: dead.replace("a-password", password) });
+    assertFinds(malformed, "database_unreachable", "SUPABASE_DB_URL is no URL: %-encode the password");
+    assert(!malformed.output.includes(password));
+  }
   assertFinds(
     await doctor({}, { preload: `${root}tests/doctor/late-clock.ts` }),
     "clock_differs",
     "this machine is 36",
   );
+});
+
+test("mistake: the Data API serves schema private", async () => {
+  const configure = (change: string) =>
+    superuser.unsafe(`alter role authenticator ${change}; notify pgrst, 'reload config'`);
+  await configure("set pgrst.db_schemas = 'public, private'");
+  try {
+    const report = await doctor();
+    assertEquals(report.code, 1);
+    assertFinds(report, "private_exposed", "answered 403 42501, not 406 PGRST106");
+    assertEquals(problemsIn(report.lines), ["private_exposed"]);
+  } finally {
+    await configure("reset pgrst.db_schemas");
+  }
+  assertEquals((await doctor()).code, 0);
 });
 
 test("mistake: a secret that was never set, as the Management API lists them; names only, with a token that may", async () => {
@@ -257,7 +389,7 @@ test("the secrets asked for are those README calls required", async () => {
   assertEquals(required.toSorted(), [...REQUIRED_SECRETS]);
 });
 
-test("--env-file stands in for the environment; a wrong option or no file is exit status 2 with the usage", async () => {
+test("--env-file stands in for the environment; a wrong option or no file is exit status 2 and says so", async () => {
   const directory = await Deno.makeTempDir();
   try {
     const names = ["SUPABASE_SECRET_KEY", "SUPABASE_DB_URL", ...REQUIRED_SECRETS]; // as in docs/deploy.md
@@ -269,14 +401,21 @@ test("--env-file stands in for the environment; a wrong option or no file is exi
       (await doctor({ ...cleared, ...elsewhere }, { args: ["--env-file", `${directory}/env`] })).code,
       0,
     );
-    for (const args of [["--env-file", `${directory}/none`], ["--repair"], ["--api-url", "x"]]) {
+    const none = `${directory}/none`;
+    const wrong: [args: string[], says: string][] = [
+      [["--env-file", none], `${none} cannot be read`],
+      [["--env-file"], "npm run doctor -- [--json]"],
+      [["--repair"], "npm run doctor -- [--json]"],
+      [["--api-url", "x"], "npm run doctor -- [--json]"],
+    ];
+    for (const [args, says] of wrong) {
       const { code, stderr } = await new Deno.Command(`${root}node_modules/deno-newest/deno`, {
         args: ["run", "-A", "--no-check", "shared/operate/doctor.ts", ...args],
         cwd: root,
         env,
       }).output();
       assertEquals(code, 2);
-      assertStringIncludes(new TextDecoder().decode(stderr), "npm run doctor -- [--json]");
+      assertStringIncludes(new TextDecoder().decode(stderr), says);
     }
   } finally {
     await Deno.remove(directory, { recursive: true });

@@ -15,7 +15,7 @@ export interface Mistake {
 
 /** Mbombela, of supabase/seed.sql. */
 const TENANT = "a1b0de1a-0000-4000-8000-000000000001";
-const FILE = "0d0c704e-0000-4000-8000-000000000001";
+export const FILE = "0d0c704e-0000-4000-8000-000000000001";
 /** As a superuser may, past triggers and foreign keys. */
 export const WITHOUT_TRIGGERS = "set local session_replication_role = replica";
 const day = (offset: number) =>
@@ -117,21 +117,37 @@ export const MISTAKES: Partial<Record<Problem, Mistake>> = {
     ],
   },
   trigger_missing: {
-    ways: [["drop trigger evidence_landed on storage.objects"]],
-    says: ['trigger "evidence_landed" on storage.objects is missing'],
+    ways: [
+      ["drop trigger evidence_landed on storage.objects"],
+      ["drop trigger evidence_guard on storage.objects"],
+      ["drop trigger tickets_announce_update on public.tickets"],
+    ],
+    says: [
+      'trigger "evidence_landed" on storage.objects is missing',
+      'trigger "evidence_guard" on storage.objects is missing',
+      'trigger "tickets_announce_update" on public.tickets is missing',
+    ],
   },
   trigger_changed: {
     ways: [
       ["alter table storage.objects disable trigger evidence_guard"],
+      ["alter table storage.objects disable trigger evidence_landed"],
       ["alter table public.custody_records enable replica trigger custody_records_append_only"],
     ],
-    says: ['trigger "evidence_guard" on storage.objects', 'trigger "custody_records_append_only"'],
+    says: [
+      'trigger "evidence_guard" on storage.objects',
+      'trigger "evidence_landed" on storage.objects',
+      'trigger "custody_records_append_only"',
+    ],
   },
   trigger_extra: {
-    ways: [[
-      "create trigger mine before update on public.tickets for each row execute function suppress_redundant_updates_trigger()",
-    ]],
-    says: ['trigger "mine" on public.tickets is not ours'],
+    ways: [
+      [
+        "create trigger mine before update on public.tickets for each row execute function suppress_redundant_updates_trigger()",
+      ],
+      ["create trigger mine before insert on storage.objects for each row execute function private.refuse_change()"],
+    ],
+    says: ['trigger "mine" on public.tickets is not ours', 'trigger "mine" on storage.objects is not ours'],
   },
   function_missing: {
     ways: [["drop function private.call_media_worker()"]],
@@ -170,10 +186,6 @@ export const MISTAKES: Partial<Record<Problem, Mistake>> = {
   role_changed: {
     ways: [["alter role authenticated bypassrls"], ["grant service_role to anon"]],
     says: ["role authenticated: bypasses row-level security", "role anon: is service_role too"],
-  },
-  private_exposed: {
-    ways: [["alter role authenticator set pgrst.db_schemas = 'public, private'"]],
-    says: ["schema private is among those"],
   },
   bucket_missing: {
     ways: [[
@@ -266,8 +278,16 @@ export const MISTAKES: Partial<Record<Problem, Mistake>> = {
     alone: true,
   },
   files_failed: {
-    ways: [[WITHOUT_TRIGGERS, file({ status: "'failed'", last_error: "'media_refused'" })]],
-    says: ["1 media_refused"],
+    ways: [
+      [WITHOUT_TRIGGERS, file({ status: "'failed'", last_error: "'media_refused'" })],
+      // one that came long ago, tried again and failed now
+      [
+        `select private.record_custody('${TENANT}', '${FILE}', 'failed')`,
+        WITHOUT_TRIGGERS,
+        file({ status: "'failed'", last_error: "'media_refused'", created_at: "now() - interval '1 year'" }),
+      ],
+    ],
+    says: ["within 7 days: 1 media_refused"],
   },
   partition_missing: {
     ways: [[`drop table realtime.messages_${day(0)}`]],
@@ -342,6 +362,25 @@ export const HARMLESS = [
   file({ status: "'failed'", last_error: "'type_mismatch'" }),
 ];
 
+/** What went wrong eight days ago and cannot be mended: told, but no longer as wrong. */
+export const LONG_AGO = [
+  WITHOUT_TRIGGERS,
+  file({
+    status: "'failed'",
+    last_error: "'media_not_found'",
+    created_at: "now() - interval '8 days'",
+  }),
+  OBJECT.replaceAll(FILE, FILE.replace(/1$/, "2")),
+  "update storage.objects set created_at = now() - interval '8 days'",
+];
+
+/** A file that Storage lost. */
+export const LOST = [
+  `select private.record_custody('${TENANT}', '${FILE}', 'received', '{"bucket": "evidence", "filename": "photo.jpg", "file_size": 1}')`,
+  WITHOUT_TRIGGERS,
+  file({ status: "'stored'", file_size: "1", stored_at: "now()" }),
+];
+
 /** An adopted table: its own columns, constraints, policies, triggers and grants stand on tickets. */
 export const ADOPTED = [
   "insert into private.adoption values ('table tickets', '{}')",
@@ -360,11 +399,19 @@ export async function setUpSchedule(sql: postgres.Sql, url: string, key: string)
       username text, active boolean, jobname text);
     create table cron.job_run_details (jobid bigint, runid bigint, job_pid integer, database text, username text,
       command text, status text, return_message text, start_time timestamptz, end_time timestamptz);
+    create function cron.schedule(job_name text, schedule text, command text) returns bigint language sql security definer as
+    'insert into cron.job (jobid, jobname, schedule, command, active) values (2, $1, $2, $3, true) returning jobid';
+    create function cron.alter_job(
+      job_id bigint, schedule text default null, command text default null, database text default null,
+      username text default null, active boolean default null
+    ) returns void language sql security definer as
+    'update cron.job j set active = coalesce($6, j.active) where j.jobid = $1';
     create schema net;
     create table net.http_request_queue (id bigint);
     create schema vault;
     create table vault.decrypted_secrets (name text, decrypted_secret text);
     grant usage on schema cron, net, vault to postgres;
+    grant select on cron.job to postgres;
     insert into cron.job (jobid, schedule, command, active, jobname)
     values (1, '* * * * *', 'select private.call_media_worker()', true, 'media-worker');
     insert into cron.job_run_details (jobid, runid, status, start_time) values (1, 1, 'succeeded', now());

@@ -56,6 +56,11 @@ Deno.test("reconcile: bad arguments and missing secrets say what to do", async (
   assertEquals((await command("reconcile", "--now")).code, 2);
   const elsewhere = await command("reconcile", "--twilio-url", "http://127.0.0.1:9");
   assertEquals(elsewhere.code, 2, elsewhere.text);
+  assertStringIncludes(
+    elsewhere.text,
+    "TypeError. Either a setting is malformed or the network did not answer",
+  );
+  assert(!elsewhere.text.includes("Accounts"), "it shows what it asked for");
 });
 
 Deno.test("verify-file: a file in hand is known by its bytes alone; a changed one is not", async () => {

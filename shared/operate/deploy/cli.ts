@@ -1,6 +1,7 @@
 /** The Supabase CLI, as a deploy uses it. */
+import { isLoopback } from "../database.ts";
 import { UsageError } from "../project.ts";
-import { type Digests, isLoopback } from "./settings.ts";
+import type { Digests } from "./settings.ts";
 
 const root = new URL("../../..", import.meta.url).pathname;
 

@@ -1,5 +1,6 @@
 /** The schedule of the media worker: pg_cron calls it each minute, with its URL and key from Vault. */
 import type postgres from "postgres";
+import { PROBLEMS } from "../doctor/findings.ts";
 
 /** What was found and done; `todo` where the schedule does not run yet. */
 export interface ScheduleResult {
@@ -48,8 +49,7 @@ export async function setSchedule(
   if (job.active) return { done: `${done}, job active` };
   return {
     done: `${done}, job switched off`,
-    todo:
-      "Somebody switched it off. On again: update cron.job set active = true where jobname = 'media-worker';",
+    todo: `Somebody switched it off. On again: ${PROBLEMS.schedule_inactive}`,
   };
 }
 

@@ -1,5 +1,6 @@
 /** What a deploy needs to know, and what is wrong with it. Values are judged here and never shown. */
 import { Fernet } from "../../platform/fernet.ts";
+import { databaseUrlProblem, isLoopback } from "../database.ts";
 
 /** The settings of a deploy, by name: the functions' secrets, and three that stay with the operator. */
 export type Settings = Record<string, string>;
@@ -101,15 +102,24 @@ export async function problemsOf(settings: Settings, ref: string): Promise<strin
 /** `digests` are SHA-256 of the project's secrets, in hex, by name. */
 export type Digests = Record<string, string>;
 
+/** Secrets that a deploy replaces only when it is told to: what lies under the old value stays, and is no longer found or read. */
+export const REPLACEABLE = ["SENDER_HASH_KEY", "ENCRYPTION_KEY_PREVIOUS"];
+
 /**
  * What of the new secrets would lose data, a sentence each with what to do instead: another SENDER_HASH_KEY makes every
- * follow-up open a new ticket, and without its key nothing can be read that it sealed.
+ * follow-up open a new ticket, and without its key nothing can be read that it sealed. `replace` names those of REPLACEABLE
+ * for which it is meant.
  */
-export async function conflictsOf(secrets: Settings, digests: Digests): Promise<string[]> {
+export async function conflictsOf(
+  secrets: Settings,
+  digests: Digests,
+  replace: string[] = [],
+): Promise<string[]> {
   const problems: string[] = [];
   const changes = await changed(secrets, digests);
-  const wouldReplace = (name: string) => digests[name] !== undefined && changes.includes(name);
-  const meant = (name: string) => `If it is meant: npx supabase secrets unset ${name}, and then this again.`;
+  const wouldReplace = (name: string) =>
+    digests[name] !== undefined && changes.includes(name) && !replace.includes(name);
+  const meant = (name: string) => `If it is meant: the same with --replace ${name}.`;
 
   if (wouldReplace("SENDER_HASH_KEY")) {
     problems.push(
@@ -167,8 +177,9 @@ function checkOrigins(text: string): string | undefined {
 }
 
 function checkDatabase(text: string, ref: string): string | undefined {
-  const url = URL.parse(text);
-  if (!url || !/^postgres(ql)?:$/.test(url.protocol)) return "it must begin with postgresql://";
+  const problem = databaseUrlProblem(text);
+  if (problem) return `it ${problem}`;
+  const url = new URL(text);
   if (/\[.*\]/.test(decodeURIComponent(url.password))) {
     return "put the database's password in place of [YOUR-PASSWORD]";
   }
@@ -183,9 +194,4 @@ async function checkFernetKey(key: string): Promise<string | undefined> {
     () => undefined,
     () => "it is no Fernet key (base64url of 32 bytes)",
   );
-}
-
-/** Whether it is this machine. */
-export function isLoopback(hostname: string): boolean {
-  return ["127.0.0.1", "localhost", "[::1]"].includes(hostname);
 }

@@ -135,7 +135,10 @@ export function fromFile(file: CatalogueFile): Entry[] {
 
 /** What differs from the migrations' catalogue. */
 export interface Difference {
+  /** As it is found; as the migrations make it where it is missing. */
   entry: Entry;
+  /** As the migrations make it, if they do. */
+  expected?: Entry;
   how: "missing" | "changed" | "extra";
 }
 
@@ -168,7 +171,9 @@ export function compareCatalogues(expected: Entry[], actual: Entry[], isAdopted:
     const itsOwn = isAdopted && entry.parent === TICKETS && entry.name !== "is_sensitive" &&
       ((entry.kind === "column" && found) || entry.kind === "constraint" || entry.kind === "grant" ||
         entry.name === "tickets_pkey");
-    if (!itsOwn) differences.push({ entry: found ?? entry, how: found ? "changed" : "missing" });
+    if (!itsOwn) {
+      differences.push({ entry: found ?? entry, expected: entry, how: found ? "changed" : "missing" });
+    }
   }
   for (const entry of actual) {
     if (known.has(key(entry)) || !CLOSED.includes(entry.kind) || !ours.has(entry.parent)) continue;

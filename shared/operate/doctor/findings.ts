@@ -16,13 +16,14 @@ export const PROBLEMS = {
   signed_url: `${RUNBOOK}#a-function-does-not-answer`,
   twilio_media: `${RUNBOOK}#a-function-does-not-answer`,
   media_worker: `${RUNBOOK}#a-function-does-not-answer`,
-  secret_missing: "npx supabase secrets set NAME=VALUE (README, Configuration)",
+  secret_missing:
+    "put it into .env.production (README, Configuration), then npm run deploy -- --project-ref YOUR_PROJECT",
   secrets_unknown: "SUPABASE_ACCESS_TOKEN must be a token of somebody who may see this project's secrets",
   key_refused: "give a secret key of this project: Dashboard → Project Settings → API keys",
   // schema
-  migration_missing: "npx supabase db push",
-  table_missing: `npx supabase db push; if that says it is up to date: ${SCHEMA}`,
-  rls_off: SCHEMA,
+  migration_missing: "npm run deploy -- --project-ref YOUR_PROJECT",
+  table_missing: `npm run deploy -- --project-ref YOUR_PROJECT; if its migrations are up to date: ${SCHEMA}`,
+  rls_off: `Supabase support, urgently: hosted lets nobody else switch it (${SCHEMA})`,
   column_changed: SCHEMA,
   constraint_changed: SCHEMA,
   index_changed: SCHEMA,
@@ -62,7 +63,7 @@ export const PROBLEMS = {
   partition_missing: `${RUNBOOK}#realtime-is-silent`,
   partition_tomorrow_missing: `${RUNBOOK}#realtime-is-silent`,
   publication_missing: `${RUNBOOK}#realtime-is-silent`,
-  table_published: "alter publication supabase_realtime drop table …; deletions in it reach everybody",
+  table_published: "alter publication supabase_realtime drop table …;",
   // who is who
   municipalities_none: "docs/deploy.md, step 3: insert into public.municipalities …",
   numbers_none: "docs/deploy.md, step 3: insert into public.whatsapp_numbers …; until then messages get 404",

@@ -65,7 +65,8 @@ export async function secretNames(apiUrl: string, ref: string, accessToken: stri
     findings: REQUIRED_SECRETS.filter((name) => !names.has(name)).map((name) => ({
       problem: "secret_missing",
       found: `${name} is not set`,
-      todo: `npx supabase secrets set ${name}=… (README, Configuration)`,
+      todo:
+        `put it into .env.production (README, Configuration), then npm run deploy -- --project-ref ${ref}`,
     })),
   };
 }

@@ -1,9 +1,11 @@
 /** Whether the schema is the migrations': pushed, and not changed by hand since. */
 import type postgres from "postgres";
+import { authHeaders } from "../../platform/environment.ts";
 import {
   type CatalogueFile,
   compareCatalogues,
   type Difference,
+  type Entry,
   fromFile,
   readCatalogue,
 } from "./catalogue.ts";
@@ -54,23 +56,40 @@ export async function schema(sql: postgres.TransactionSql): Promise<Outcome> {
   };
 }
 
-/** No schema of helpers is served by the Data API. */
-export async function exposure(sql: postgres.TransactionSql): Promise<Outcome> {
-  const [row] = await sql`
-    select exists (
-      select from pg_db_role_setting s cross join unnest(s.setconfig) setting
-      where setting like 'pgrst.db_schemas=%'
-        and 'private' = any (string_to_array(replace(split_part(setting, '=', 2), ' ', ''), ','))
-    ) as exposed`;
+/**
+ * Schema `private` is not served: the Data API itself is asked, since what the Dashboard sets does not stand in the database.
+ * A gateway or database that does not answer throws.
+ */
+export async function exposure({ url, secretKey }: { url: string; secretKey: string }): Promise<Outcome> {
+  const response = await fetch(`${url}/rest/v1/adoption?limit=0`, {
+    headers: { ...authHeaders({ url, key: secretKey }), "accept-profile": "private" },
+    signal: AbortSignal.timeout(30_000),
+  });
+  const { code } = await response.json().catch(() => ({})) as { code?: string };
+  const isRefused = response.status === 406 && code === "PGRST106";
+  // a key that is none is another finding, and tells nothing of schemas
+  if (response.status >= 500 || (response.status === 401 && code !== "42501")) {
+    throw new Error(`the Data API answered ${response.status}`);
+  }
   return {
-    found: "schema private is not served",
-    findings: row!.exposed
-      ? [{ problem: "private_exposed", found: "schema private is among those the Data API serves" }]
-      : [],
+    found: "the Data API refuses schema private",
+    findings: isRefused ? [] : [{
+      problem: "private_exposed",
+      found: `asked for schema private, the Data API answered ${response.status}${
+        code ? ` ${code}` : ""
+      }, not 406 PGRST106`,
+    }],
   };
 }
 
-async function readMigrations(): Promise<{ name: string; text: string }[]> {
+/** One file of migrations/. */
+export interface Migration {
+  name: string;
+  text: string;
+}
+
+/** All of them, in their order. */
+export async function readMigrations(): Promise<Migration[]> {
   const directory = new URL("migrations/", root);
   const names = Array.from(Deno.readDirSync(directory), ({ name }) => name).filter((name) =>
     name.endsWith(".sql")
@@ -80,7 +99,8 @@ async function readMigrations(): Promise<{ name: string; text: string }[]> {
   );
 }
 
-function findingOf({ entry, how }: Difference, sources: { name: string; text: string }[]): Finding {
+function findingOf(difference: Difference, sources: Migration[]): Finding {
+  const { entry, how } = difference;
   const { kind, parent, name } = entry;
   const what = parent
     ? `${kind} ${kind === "grant" ? name : JSON.stringify(name)} on ${parent}`
@@ -93,7 +113,7 @@ function findingOf({ entry, how }: Difference, sources: { name: string; text: st
     : `${what} ${
       { missing: "is missing", changed: "is not as the migration made it", extra: "is not ours" }[how]
     }`;
-  return { problem, found, todo: todoOf(entry, how, sources) };
+  return { problem, found, todo: todoOf(difference, sources) };
 }
 
 function problemOf({ kind }: Difference["entry"], how: Difference["how"]): Problem {
@@ -115,15 +135,12 @@ function problemOf({ kind }: Difference["entry"], how: Difference["how"]): Probl
   }
 }
 
-/** The statement that mends it, or where it stands. */
-function todoOf(
-  { kind, parent, name, definition }: Difference["entry"],
-  how: Difference["how"],
-  sources: { name: string; text: string }[],
-): string | undefined {
+/** The statement that mends it as role postgres, or where it stands; nothing where PROBLEMS knows better. */
+function todoOf({ entry, expected, how }: Difference, sources: Migration[]): string | undefined {
+  const { kind, parent, name } = entry;
   if (how === "extra") {
     if (kind === "policy") {
-      return `drop policy "${name}" on ${parent}; (or have it name its own buckets or topics)`;
+      return `drop policy "${name}" on ${parent}; -- or have it name its own buckets or topics`;
     }
     if (kind === "trigger") return `drop trigger "${name}" on ${parent};`;
   }
@@ -134,12 +151,54 @@ function todoOf(
       ? `revoke ${privilege} on ${target} from ${grantee};`
       : `grant ${privilege} on ${target} to ${grantee};`;
   }
-  if (kind === "table" && how === "changed") return `alter table ${name} enable row level security;`;
-  if (kind === "trigger" && how === "changed" && /disabled$|enabled only as \w$/.test(definition)) {
-    return `alter table ${parent} enable trigger "${name}";`;
+  if (kind === "table" && how === "changed") {
+    // hosted refuses it to postgres on the platform's tables: 42501, must be owner
+    return isPlatforms(name) ? undefined : `alter table ${name} enable row level security;`;
   }
-  const bare = kind === "function" ? `function ${name.split("(")[0]}(` : name;
-  const source = sources.findLast(({ text }) => text.includes(bare))?.name;
-  if (!source || kind === "role") return undefined;
-  return `migrations/${source} has the statement that makes it: docs/runbook.md#the-schema-was-changed`;
+  if (kind === "trigger") return createTrigger(expected!);
+  const source = sourceOf(entry, sources);
+  return source &&
+    `migrations/${source} has the statement that makes it: docs/runbook.md#the-schema-was-changed`;
+}
+
+function isPlatforms(table: string): boolean {
+  return /^(storage|realtime)\./.test(table);
+}
+
+/** Makes it, or makes it anew and switches it on: what `enable trigger` does, and who owns no table may do too. */
+function createTrigger({ name, parent, definition }: Entry): string {
+  const statement = `${definition.replace(/ enabled$/, "")};`;
+  // a constraint trigger cannot be replaced
+  return statement.startsWith("CREATE CONSTRAINT ")
+    ? `drop trigger if exists "${name}" on ${parent}; ${statement}`
+    : statement.replace("CREATE ", "CREATE OR REPLACE ");
+}
+
+/** The migration whose statement makes the entry; undefined for what is the platform's, and for grants and roles. */
+export function sourceOf({ kind, parent, name }: Entry, sources: Migration[]): string | undefined {
+  const find = (pattern: string) => sources.find(({ text }) => new RegExp(pattern).test(text))?.name;
+  const [its, on] = [RegExp.escape(name), RegExp.escape(parent)];
+  const table = (title: string) => find(`create table (if not exists )?${title}\\b`);
+  const constraint = () => find(`add constraint ${its}\\b`) ?? table(on);
+  switch (kind) {
+    case "table":
+      return table(its);
+    case "column":
+      return table(on);
+    case "constraint":
+      return constraint();
+    case "index":
+      return find(`create (unique )?index (concurrently )?(if not exists )?${its}\\b`) ?? constraint();
+    case "policy":
+      // Postgres cuts a name after 63 bytes
+      return find(`create policy "${its}${name.length < 63 ? "" : '[^"]*'}" on ${on}\\b`);
+    case "trigger":
+      return find(`create (or replace )?(constraint )?trigger ${its}\\b`);
+    case "function":
+      return find(`create (or replace )?function ${RegExp.escape(name.split("(")[0]!)}\\(`);
+    case "view":
+      return find(`create (or replace )?view ${its}\\b`);
+    default:
+      return undefined;
+  }
 }

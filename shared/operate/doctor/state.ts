@@ -7,6 +7,8 @@ import type { Finding, Outcome } from "./findings.ts";
 const OVERDUE = 10;
 /** Failures whose cause is the file itself, or somebody's will: nothing is wrong with the project. */
 const NOT_OURS = ["payload_too_large", "type_mismatch", "unsupported_media_type", "deleted"];
+/** Days. What went wrong earlier, and cannot be mended, is told as a number and no longer as WRONG. */
+const RECENT = 7;
 /** Seconds. Signed URLs and tokens end by the clock. */
 const CLOCK_TOLERANCE = 60;
 
@@ -46,15 +48,20 @@ export async function buckets(sql: postgres.TransactionSql): Promise<Outcome> {
 /** Files that are said to be stored lie in Storage, and nothing lies in our buckets that has no record. */
 export async function storedFiles(sql: postgres.TransactionSql): Promise<Outcome> {
   const [row] = await sql`
+    with strays as (
+      select o.created_at > now() - make_interval(days => ${RECENT}) as recent
+      from storage.objects o
+      where o.bucket_id in ('evidence', 'documents', 'gbv-evidence') and not exists (
+        select from public.media_attachments m where m.file_id = private.safe_uuid(split_part(o.name, '/', 2))
+      )
+    )
     select
       (select count(*)::integer from public.media_attachments m where m.status = 'stored') as stored,
       (select count(*)::integer from public.media_attachments m where m.status = 'stored' and not exists (
         select from storage.objects o where o.bucket_id = m.bucket and o.name = m.path
       )) as no_object,
-      (select count(*)::integer from storage.objects o
-      where o.bucket_id in ('evidence', 'documents', 'gbv-evidence') and not exists (
-        select from public.media_attachments m where m.file_id = private.safe_uuid(split_part(o.name, '/', 2))
-      )) as no_record`;
+      (select count(*)::integer from strays where recent) as no_record,
+      (select count(*)::integer from strays where recent is not true) as no_record_before`;
   const findings: Finding[] = [];
   if (row!.no_object > 0) {
     findings.push({
@@ -65,10 +72,16 @@ export async function storedFiles(sql: postgres.TransactionSql): Promise<Outcome
   if (row!.no_record > 0) {
     findings.push({
       problem: "record_missing",
-      found: `${row!.no_record} objects in our buckets have no record`,
+      found: `${row!.no_record} objects in our buckets have no record, of the last ${RECENT} days`,
     });
   }
-  return { found: `${row!.stored}, each with its object in Storage (not read)`, findings };
+  return {
+    found: `${row!.stored}, each with its object in Storage (not read)` +
+      (row!.no_record_before
+        ? `; ${row!.no_record_before} objects without a record, older than ${RECENT} days`
+        : ""),
+    findings,
+  };
 }
 
 export async function dueWork(sql: postgres.TransactionSql): Promise<Outcome> {
@@ -91,16 +104,27 @@ export async function dueWork(sql: postgres.TransactionSql): Promise<Outcome> {
   };
 }
 
+/** No file failed of late but for what it is. Of a failure that no custody record tells, the file's own time counts. */
 export async function failedFiles(sql: postgres.TransactionSql): Promise<Outcome> {
   const rows = await sql`
-    select last_error as reason, count(*)::integer as n from public.media_attachments
-    where status = 'failed' group by 1 order by 1`;
-  const list = (some: typeof rows | (typeof rows)[number][]) =>
-    some.map(({ reason, n }) => `${n} ${reason}`).join(", ");
-  const bad = rows.filter(({ reason }) => !NOT_OURS.includes(reason));
+    select m.last_error as reason,
+      coalesce(
+        (select max(r.recorded_at) from public.custody_records r where r.file_id = m.file_id and r.event = 'failed'),
+        m.created_at
+      ) > now() - make_interval(days => ${RECENT}) as recent,
+      count(*)::integer as n
+    from public.media_attachments m where m.status = 'failed' group by 1, 2 order by 1, 2`;
+  const list = (some: postgres.Row[]) => some.map(({ reason, n }) => `${n} ${reason}`).join(", ");
+  const bad = rows.filter(({ reason, recent }) => recent && !NOT_OURS.includes(reason));
+  const old = rows.filter(({ reason, recent }) => !recent && !NOT_OURS.includes(reason));
+  const theirs = rows.filter(({ reason }) => NOT_OURS.includes(reason));
   return {
-    found: rows.length ? `none by our fault; ${list(rows)}` : "none",
-    findings: bad.length ? [{ problem: "files_failed", found: list(bad) }] : [],
+    found: [
+      `none within ${RECENT} days by our fault`,
+      ...old.length ? [`before: ${list(old)}`] : [],
+      ...theirs.length ? [`for what the file is, or deleted: ${list(theirs)}`] : [],
+    ].join("; "),
+    findings: bad.length ? [{ problem: "files_failed", found: `within ${RECENT} days: ${list(bad)}` }] : [],
   };
 }
 
@@ -136,7 +160,13 @@ export async function realtime(sql: postgres.TransactionSql): Promise<Outcome> {
     findings.push({ problem: "publication_missing", found: "realtime.messages is in no publication" });
   }
   if (row!.leaking) {
-    findings.push({ problem: "table_published", found: `supabase_realtime publishes ${row!.leaking}` });
+    findings.push({
+      problem: "table_published",
+      found: `supabase_realtime publishes ${row!.leaking}: deletions in it reach everybody`,
+      todo: `alter publication supabase_realtime drop table ${
+        row!.leaking.split(", ").map((table: string) => `public.${table}`).join(", ")
+      };`,
+    });
   }
   return {
     found: "partitions for today and tomorrow, messages published, no table of ours beside them",

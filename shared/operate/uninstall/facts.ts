@@ -7,8 +7,9 @@ import { HIDING } from "./hide.ts";
 const root = new URL("../../../", import.meta.url);
 
 export const TICKETS = "public.tickets";
-/** Notes what was there before us. Where it is, the bundle is, or evidence that it left. */
+/** Notes what was there before us. Where it is, the bundle is, or something that it left. */
 export const ADOPTION = "private.adoption";
+export const GBV_CHECK = "tickets_gbv_check";
 /** Settings and notes, not what anybody sent us: their rows alone keep no table. */
 const SETTINGS = [ADOPTION, "public.whatsapp_numbers", "public.municipalities"];
 
@@ -31,11 +32,15 @@ export interface Ours {
   triggers: { parent: string; name: string; definition: string }[];
 }
 
-/** What the migrations make and this project has. */
+/** What the migrations make and this project has; nothing where neither the bundle nor what it left is: names prove little. */
 export async function ourObjects(sql: postgres.TransactionSql): Promise<Ours> {
   const file = await migrationsCatalogue();
+  const found = await readCatalogue(sql);
+  const isHere = found.some(({ kind, name }) =>
+    (kind === "table" && name === ADOPTION) || (kind === "policy" && name === HIDING)
+  );
   const present = new Map(
-    (await readCatalogue(sql)).map((
+    (isHere ? found : []).map((
       entry,
     ) => [JSON.stringify([entry.kind, entry.parent, entry.name]), entry]),
   );
@@ -62,20 +67,24 @@ export async function ourObjects(sql: postgres.TransactionSql): Promise<Ours> {
 export interface Facts {
   /** The migrations made public.tickets. */
   ownTickets: boolean;
+  /** A tickets table is there, with row-level security on. */
+  securedTickets: boolean;
   sensitiveTickets: boolean;
   /** Tables that stay: those with rows, and those they refer to. An adopted tickets is among them only if referred to. */
   kept: Set<string>;
   keptColumns: string[];
   droppedColumns: string[];
   ourDefault: boolean;
+  /** An adopted table has our constraint that what is GBV is sensitive. */
+  gbvCheck: boolean;
   grants: { column: string; privilege: string; grantee: string }[];
   statistics: { column: string; statistics: number }[];
   /** Of tickets and the tables that stay. */
   indexes: { parent: string; name: string; backs: boolean }[];
-  fullBuckets: string[];
-  emptyBuckets: string[];
+  /** Ours. Of an empty one too somebody may hold an upload's token: it counts like a full one until it is gone. */
+  buckets: { id: string; full: boolean }[];
   messages: boolean;
-  /** Tables that an earlier uninstall hid something of. */
+  /** Tables that hide something already: the migrations drop that policy, so an uninstall made it. */
   hidden: string[];
   job: boolean;
   vaultSecrets: string[];
@@ -117,29 +126,38 @@ export async function readFacts(sql: postgres.TransactionSql, ours: Ours): Promi
     : {} as Record<string, boolean>;
   const keptColumns = added.filter(({ name }) => held[name]).map(({ name }) => name);
   const kept = await keptTables(sql, ours, any, keptColumns, ownTickets);
-  const sensitiveTickets = columns.some(({ name }) => name === "is_sensitive") && (ownTickets || adopted) &&
+  const sensitiveTickets = columns.some(({ name }) => name === "is_sensitive") &&
+    (ownTickets || adopted || hidden.includes(TICKETS)) &&
     await any(`select from ${TICKETS} where is_sensitive`);
 
   const buckets = (await sql<{ id: string; full: boolean }[]>`
     select b.id, exists (select from storage.objects o where o.bucket_id = b.id) as full
     from storage.buckets b where b.id in ${sql(Object.keys(BUCKETS))} order by b.id`)
-    .filter(() => installed);
+    .filter(() => installed || hidden.includes("storage.objects"));
   const grantable = ["anon", "authenticated", "service_role"];
   const schemaAcl = adoption.get("schema private")?.acl;
   const [schema] = await sql`
     select array(
-      select a.grantee::regrole::text from aclexplode(n.nspacl) a
-      where a.privilege_type = 'USAGE' and a.grantee <> 0 and a.grantee::regrole::text in ${sql(grantable)}
+      select coalesce(r.rolname, 'public') from aclexplode(n.nspacl) a left join pg_roles r on r.oid = a.grantee
+      where a.privilege_type = 'USAGE' and (a.grantee = 0 or r.rolname in ${sql(grantable)})
     ) as usage
     from pg_namespace n where n.nspname = 'private'`;
   const files = Array.from(Deno.readDirSync(new URL("migrations/", root)), ({ name }) => name.split("_")[0]!);
   return {
     ownTickets,
+    securedTickets: hasTickets && await any(
+      `select from pg_class where oid = '${TICKETS}'::regclass and relrowsecurity`,
+    ),
     sensitiveTickets,
     kept,
     keptColumns,
     droppedColumns: added.filter(({ name }) => !held[name]).map(({ name }) => name),
     ourDefault: columns.some(({ expression }) => expression?.includes("private.new_tracking_number()")),
+    gbvCheck: adopted && await any(
+      `select from pg_constraint where conname = ${
+        literal(GBV_CHECK)
+      } and conrelid = to_regclass('${TICKETS}')`,
+    ),
     grants: columns.flatMap(({ name, acl }) =>
       isAdopted(name) ? newGrants(name, acl, adoption.get(`column tickets.${name}`)!.acl ?? []) : []
     ).concat(
@@ -149,8 +167,7 @@ export async function readFacts(sql: postgres.TransactionSql, ours: Ours): Promi
       .map(({ name }) => ({ column: name, statistics: adoption.get(`column tickets.${name}`)!.statistics! }))
       .filter(({ statistics }) => statistics !== 0),
     indexes: await ourIndexes(sql, [...kept, ...adopted ? [TICKETS] : []], kept),
-    fullBuckets: buckets.filter(({ full }) => full).map(({ id }) => id),
-    emptyBuckets: buckets.filter(({ full }) => !full).map(({ id }) => id),
+    buckets,
     messages: (installed || hidden.includes("realtime.messages")) &&
       await any("select from realtime.messages where topic like 'municipality:%'"),
     hidden,
@@ -163,7 +180,7 @@ export async function readFacts(sql: postgres.TransactionSql, ours: Ours): Promi
     usage: !schema || !installed
       ? []
       : (schema.usage as string[]).filter((grantee) =>
-        !schemaAcl?.some((item) => item.startsWith(`${grantee}=`))
+        !schemaAcl?.some((item) => item.startsWith(`${grantee === "public" ? "" : grantee}=`))
       ),
     strangers: installed ? await strangersIn(sql, ours) : [],
     versions: await there("supabase_migrations.schema_migrations")

@@ -3,7 +3,17 @@
  * removes what is there, but for evidence, what proves it, and what hides it. Nobody reads more after it than before.
  */
 import type postgres from "postgres";
-import { ADOPTION, type Facts, identifier, literal, ourObjects, readFacts, TICKETS } from "./facts.ts";
+import {
+  ADOPTION,
+  type Facts,
+  GBV_CHECK,
+  identifier,
+  literal,
+  ourObjects,
+  type Ours,
+  readFacts,
+  TICKETS,
+} from "./facts.ts";
 import { hideMessages, hideObjects, hideTickets, HIDING } from "./hide.ts";
 
 export interface Step {
@@ -16,9 +26,12 @@ export interface Step {
 }
 
 export interface Plan {
+  /** One transaction. */
   steps: Step[];
   /** Our buckets that hold nothing: they are removed through the Storage API, SQL may not. */
   emptyBuckets: string[];
+  /** What a second transaction adds once those buckets are gone: what hides them stays until then. */
+  thereafter: Step[];
 }
 
 /** The migrations make these with `or replace`: they keep records from being changed, and find it where they were. */
@@ -36,34 +49,62 @@ const guards = ({ definition }: { definition: string }) =>
 export async function planUninstall(sql: postgres.TransactionSql): Promise<Plan> {
   const ours = await ourObjects(sql);
   const facts = await readFacts(sql, ours);
+  const steps = planSteps(ours, facts);
+  const full = facts.buckets.filter(({ full }) => full);
+  if (full.length === facts.buckets.length) return { steps, emptyBuckets: [], thereafter: [] };
+  const hidden = [...new Set([...facts.hidden, "storage.objects"])];
+  return {
+    steps,
+    emptyBuckets: facts.buckets.filter(({ full }) => !full).map(({ id }) => id),
+    thereafter: changesBeyond(steps, planSteps(ours, { ...facts, buckets: full, hidden })),
+  };
+}
+
+/** The later steps that change something and are not among the earlier ones. */
+export function changesBeyond(earlier: Step[], later: Step[]): Step[] {
+  return later.filter(({ action, what }) =>
+    action !== "keep" && !earlier.some((step) => step.action === action && step.what === what)
+  );
+}
+
+function planSteps(ours: Ours, facts: Facts): Step[] {
   const steps: Step[] = [];
   const add = (action: Step["action"], what: string, statements: string[] = [], why?: string) =>
     steps.push({ action, what, statements, why });
+  const buckets = facts.buckets.map(({ id }) => id);
 
-  for (const name of facts.hidden) {
-    add("remove", `what an earlier uninstall left on ${name}`, [
-      `drop policy ${identifier(HIDING)} on ${name}`,
-    ]);
-  }
   // First what hides, then what hid until now; it is one transaction, and nobody sees the time between.
+  const unhidden = new Set(facts.hidden);
+  const unhide = (table: string) => `drop policy ${identifier(HIDING)} on ${table}`;
+  const hide = (table: string, what: string, statements: string[], why: string) => {
+    add("hide", what, unhidden.delete(table) ? [unhide(table), ...statements] : statements, why);
+  };
   if (facts.sensitiveTickets) {
-    add("hide", "sensitive tickets", hideTickets(), "they stay hidden from everybody but the service role");
+    hide(
+      TICKETS,
+      "sensitive tickets",
+      hideTickets(),
+      "they stay hidden from everybody but the service role",
+    );
   }
-  if (facts.fullBuckets.length) {
-    add(
-      "hide",
-      `the files in ${facts.fullBuckets.join(", ")}`,
-      hideObjects(facts.fullBuckets),
-      "nobody reads, adds, changes or deletes them but the service role, which only reads",
+  if (buckets.length) {
+    hide(
+      "storage.objects",
+      `what is in buckets ${buckets.join(", ")}`,
+      hideObjects(buckets),
+      "nobody reads, adds, changes or deletes a file but the service role, which only reads",
     );
   }
   if (facts.messages) {
-    add(
-      "hide",
+    hide(
+      "realtime.messages",
       "messages sent to municipality: topics",
       hideMessages(),
       "Realtime replays them for three days",
     );
+  }
+  for (const table of unhidden) {
+    add("remove", `policy ${identifier(HIDING)} on ${table}`, [unhide(table)], "it hides nothing any more");
   }
 
   if (facts.job) add("remove", "the cron job media-worker", ["select cron.unschedule('media-worker')"]);
@@ -80,7 +121,7 @@ export async function planUninstall(sql: postgres.TransactionSql): Promise<Plan>
   for (const { parent, name, definition } of ours.triggers) {
     if (facts.kept.has(parent) && guards({ definition })) {
       add("keep", `trigger ${name} on ${parent}`, [], "keeps evidence as it is");
-    } else if (parent === "storage.objects" && facts.fullBuckets.length) {
+    } else if (parent === "storage.objects" && buckets.length) {
       continue; // hideObjects has put another in its place
     } else {
       add("remove", `trigger ${name} on ${parent}`, [`drop trigger ${identifier(name)} on ${parent}`]);
@@ -95,7 +136,7 @@ export async function planUninstall(sql: postgres.TransactionSql): Promise<Plan>
   const proof = ours.functions.filter((name) =>
     PROOF.includes(name) &&
     (name.startsWith("private.refuse_change")
-      ? facts.fullBuckets.length > 0 ||
+      ? buckets.length > 0 ||
         ours.triggers.some((trigger) => facts.kept.has(trigger.parent) && guards(trigger))
       // it verifies records against files: it needs both tables
       : facts.kept.has("public.custody_records") && facts.kept.has("public.media_attachments"))
@@ -114,10 +155,10 @@ export async function planUninstall(sql: postgres.TransactionSql): Promise<Plan>
   }
   for (const name of ours.types) add("remove", `type ${name}`, [`drop type ${name}`]);
 
-  const keepsAnything = facts.kept.size > 0 || facts.keptColumns.length > 0 || facts.fullBuckets.length > 0 ||
+  const keepsAnything = facts.kept.size > 0 || facts.keptColumns.length > 0 || buckets.length > 0 ||
     facts.sensitiveTickets;
   const dropped = ours.tables.filter((name) =>
-    !facts.kept.has(name) && (name !== TICKETS || facts.ownTickets) && (name !== ADOPTION || !keepsAnything)
+    !facts.kept.has(name) && (name !== TICKETS || facts.ownTickets) && name !== ADOPTION
   );
   const drop = (names: string[]) => {
     if (names.length) add("remove", `tables ${names.join(", ")}`, [`drop table ${names.join(", ")}`]);
@@ -140,8 +181,15 @@ export async function planUninstall(sql: postgres.TransactionSql): Promise<Plan>
       "evidence, or what evidence refers to; row-level security is on and no policy lets anybody in",
     );
   }
-  if (keepsAnything && ours.tables.includes(ADOPTION)) {
-    add("keep", `table ${ADOPTION}`, [], "tells a later installation what is ours");
+  if (ours.tables.includes(ADOPTION)) {
+    if (keepsAnything) {
+      add(
+        "keep",
+        `table ${ADOPTION}`,
+        releaseTickets(facts),
+        "tells a later run, and a later installation, what is ours",
+      );
+    } else drop([ADOPTION]);
   }
 
   planSchema(facts, keepsAnything, add);
@@ -152,11 +200,19 @@ export async function planUninstall(sql: postgres.TransactionSql): Promise<Plan>
       })`,
     ]);
   }
-  for (const bucket of facts.fullBuckets) add("keep", `bucket ${bucket}`, [], "it holds files");
-  return { steps, emptyBuckets: facts.emptyBuckets };
+  for (const { id, full } of facts.buckets) if (full) add("keep", `bucket ${id}`, [], "it holds files");
+  return steps;
 }
 
 type Add = (action: Step["action"], what: string, statements?: string[], why?: string) => void;
+
+/** Once nothing of ours is in tickets, or the table is gone, one of that name is not ours to touch again. */
+function releaseTickets({ kept, keptColumns, sensitiveTickets }: Facts): string[] {
+  if (kept.has(TICKETS) || keptColumns.length || sensitiveTickets) return [];
+  return [
+    `delete from ${ADOPTION} where item in ('own table tickets', 'table tickets') or item like 'column tickets.%'`,
+  ];
+}
 
 /** An adopted table gets back what it was, but for columns that hold something. */
 function planTickets(facts: Facts, add: Add): void {
@@ -180,25 +236,44 @@ function planTickets(facts: Facts, add: Add): void {
       ]);
     }
   }
+  if (facts.gbvCheck) {
+    const what = `constraint ${GBV_CHECK} on ${TICKETS}`;
+    if (facts.sensitiveTickets) add("keep", what, [], "no sensitive ticket becomes an open one");
+    else add("remove", what, [`alter table ${TICKETS} drop constraint ${GBV_CHECK}`]);
+  }
   for (const column of facts.keptColumns) {
     add("keep", `column tickets.${column}`, [], "tickets have something in it");
   }
   for (const column of facts.droppedColumns) {
     add("remove", `column tickets.${column}`, [`alter table ${TICKETS} drop column ${identifier(column)}`]);
   }
-  add("keep", "row-level security of tickets", [], "never switched off; your own policies hold");
+  if (facts.securedTickets) {
+    add("keep", "row-level security of tickets", [], "never switched off; your own policies hold");
+  }
 }
 
 function planSchema(facts: Facts, keepsAnything: boolean, add: Add): void {
   if (facts.schema === "absent") return;
-  const revoke = facts.usage.map((grantee) => `revoke usage on schema private from ${identifier(grantee)}`);
+  const revoke = (from: string[]) =>
+    from.map((grantee) => `revoke usage on schema private from ${identifier(grantee)}`);
+  const { usage } = facts;
   if (facts.schema === "theirs") {
-    if (revoke.length) add("remove", `the use of schema private by ${facts.usage.join(", ")}`, revoke);
+    // verify_custody() runs as its caller, the service role
+    const from = usage.filter((grantee) => !keepsAnything || grantee !== "service_role");
+    const grant = keepsAnything && from.includes("public")
+      ? ["grant usage on schema private to service_role"]
+      : [];
+    if (from.length) {
+      add("remove", `the use of schema private by ${from.join(", ")}`, [...grant, ...revoke(from)]);
+    }
   } else if (keepsAnything || facts.strangers.length) {
     add(
       "keep",
       "schema private",
-      revoke.filter((statement) => !statement.endsWith('"service_role"')),
+      // everybody's use of it, where we gave that, is the service role's too
+      revoke(
+        usage.filter((grantee) => grantee !== "service_role" && !(grantee === "public" && keepsAnything)),
+      ),
       facts.strangers.length
         ? `it holds objects of yours: ${facts.strangers.join(", ")}`
         : "holds what is kept",
