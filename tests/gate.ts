@@ -12,6 +12,7 @@ const AT_ONCE = 3;
 
 const inStack = [newest, "run", "-A", "local/main.ts", "run", "--"];
 const test = (deno: string, ...paths: string[]) => [deno, "test", "-A", "--no-check", ...paths];
+const worker = (...names: string[]) => names.map((name) => `tests/worker/${name}.test.ts`);
 
 interface Step {
   name: string;
@@ -34,7 +35,7 @@ const quick: Step[] = [
 
 /** The longest first, so that both ends of the queue come out even. Each has a stack of its own. */
 const inStacks: Step[] = [
-  { name: "worker and custody", command: [...inStack, ...test(newest, "tests/worker", "tests/operate")] },
+  { name: "worker, killed", command: [...inStack, ...test(newest, ...worker("kill", "sensitive-races"))] },
   { name: "the local stack", command: [...inStack, ...test(newest, "tests/local")] },
   { name: "client", command: [...inStack, ...test(newest, "tests/client")] },
   { name: "functions, Edge Runtime's Deno", command: [...inStack, ...test(edge, "tests/functions")] },
@@ -43,6 +44,11 @@ const inStacks: Step[] = [
     command: [...inStack, ...test(newest, "tests/functions")],
     env: { LOCAL_FUNCTIONS_DENO: newest },
   },
+  {
+    name: "worker and custody",
+    command: [...inStack, ...test(newest, ...worker("custody", "faults", "memory", "worker"))],
+  },
+  { name: "operators' commands", command: [...inStack, ...test(newest, "tests/operate")] },
   { name: "browser", command: [...inStack, ...test(newest, "tests/browser")] },
   {
     name: "database and contract",

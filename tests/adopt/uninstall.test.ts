@@ -449,10 +449,13 @@ test("nothing lands while the buckets are removed; one that Storage does not rem
 
     // in the meantime the names that are free again are theirs
     await sql`create table public.tickets (id int)`;
+    await sql`create table public.municipalities as select 'theirs' as name`;
     await mustUninstall(own);
     assertEquals(difference(before, await snapshot(sql)).gone, []);
-    assert((await sql`select to_regclass('public.tickets') as it`)[0]!.it, "a table of theirs is gone");
-    await sql`drop table public.tickets`;
+    for (const table of ["tickets", "municipalities"]) {
+      assert((await sql`select to_regclass(${`public.${table}`}) as it`)[0]!.it, `their ${table} are gone`);
+      await sql`drop table public.${sql(table)}`;
+    }
     assertEquals(difference(before, await snapshot(sql)), { added: [], gone: [], changed: [] });
   }));
 

@@ -49,7 +49,7 @@ export async function ourObjects(sql: postgres.TransactionSql): Promise<Ours> {
   );
   const names = (kind: string) => entries.filter((entry) => entry.kind === kind).map(({ name }) => name);
   const on = (kind: string) => entries.filter((entry) => entry.kind === kind);
-  const tables = names("table").filter((name) => /^(public|private)\./.test(name));
+  const tables = await madeByUs(sql, names("table").filter((name) => /^(public|private)\./.test(name)));
   const views = names("view");
   const columned = new Set(entries.filter(({ kind }) => kind === "column").map(({ parent }) => parent));
   return {
@@ -61,6 +61,25 @@ export async function ourObjects(sql: postgres.TransactionSql): Promise<Ours> {
     policies: on("policy"),
     triggers: on("trigger"),
   };
+}
+
+/**
+ * Those of the tables that say of themselves what the migrations' `comment on table` says: one that the municipality made
+ * under the same name, after an uninstall that left something, is theirs. (An adopted tickets keeps its own comment.)
+ */
+async function madeByUs(sql: postgres.TransactionSql, tables: string[]): Promise<string[]> {
+  const words = new Map<string, string>();
+  for (const { name } of Deno.readDirSync(new URL("migrations/", root))) {
+    const text = Deno.readTextFileSync(new URL(`migrations/${name}`, root));
+    for (const [, table, comment] of text.matchAll(/comment on table (\S+) is\s+'((?:[^']|'')*)'/g)) {
+      words.set(table!, comment!.replaceAll("''", "'"));
+    }
+  }
+  const rows = await sql<{ name: string; comment: string | null }[]>`
+    select name, obj_description(to_regclass(name), 'pg_class') as comment from unnest(${tables}::text[]) as name`;
+  return rows.filter(({ name, comment }) => name === TICKETS || comment === words.get(name)).map(({ name }) =>
+    name
+  );
 }
 
 /** What the plan depends on. */
