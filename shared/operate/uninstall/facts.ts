@@ -49,14 +49,15 @@ export async function ourObjects(sql: postgres.TransactionSql): Promise<Ours> {
   );
   const names = (kind: string) => entries.filter((entry) => entry.kind === kind).map(({ name }) => name);
   const on = (kind: string) => entries.filter((entry) => entry.kind === kind);
-  const tables = await madeByUs(sql, names("table").filter((name) => /^(public|private)\./.test(name)));
+  const named = names("table").filter((name) => /^(public|private)\./.test(name));
+  const tables = await madeByUs(sql, named);
   const views = names("view");
   const columned = new Set(entries.filter(({ kind }) => kind === "column").map(({ parent }) => parent));
   return {
     tables,
     views,
     // what has columns and is neither a table nor a view
-    types: [...columned].filter((name) => !tables.includes(name) && !views.includes(name)),
+    types: [...columned].filter((name) => !named.includes(name) && !views.includes(name)),
     functions: names("function"),
     policies: on("policy"),
     triggers: on("trigger"),
