@@ -1,5 +1,5 @@
 // Makes this folder: each library that functions import as one file, with only what they use: npm run vendor
-// A worker then starts by reading a few files instead of some 200, and a deploy asks npm for nothing. With --check it
+// A worker then starts by reading a few files instead of some 200, and what is deployed needs no package of npm's but types. With --check it
 // only compares. Exit status: 0 all is as npm has it, 1 it is not.
 import { join } from "node:path";
 import { rolldown } from "rolldown";
