@@ -345,10 +345,8 @@ class Subscription implements TicketSubscription {
     if (this.#known.has(id)) return false;
     this.#known.add(id);
     if (this.#known.size > KNOWN) {
-      {
-        const [oldest] = this.#known;
-        this.#known.delete(oldest!);
-      }
+      const [oldest] = this.#known;
+      this.#known.delete(oldest!);
     }
 
     const isReplayed = meta?.replayed === true;

@@ -8,6 +8,7 @@
 // show: its bundler, Vault, pg_cron and pg_net, TLS to its database, that its list of secrets has SHA-256 digests, how long
 // new secrets take to reach every isolate.
 import { parseArgs } from "node:util";
+import { delay } from "deno-std/async/delay.js";
 import type postgres from "postgres";
 import { connectDatabase, databaseAnswers } from "./database.ts";
 import { SupabaseCli } from "./deploy/cli.ts";
@@ -154,7 +155,7 @@ async function probePatiently(settings: Settings, url: string, patience: number)
       twilioAuthToken: settings.TWILIO_AUTH_TOKEN,
     });
     if (probes.every(({ ok }) => ok) || performance.now() > end) return probes;
-    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await delay(3000);
   }
 }
 

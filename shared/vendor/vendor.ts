@@ -8,7 +8,7 @@ import { rolldown } from "rolldown";
 const LIBRARIES: Record<string, { values: string[]; types?: string[] }> = {
   "zod/mini": {
     values: (
-      "_default array boolean coerce config enum extend guid int literal maximum maxLength minimum minLength object " +
+      "_default array boolean coerce config enum extend guid int maximum maxLength minimum minLength object " +
       "optional positive refine regex strictObject string union"
     ).split(" "),
     types: ["core", "infer", "ZodMiniType"],

@@ -26,7 +26,6 @@ async function migrationsCatalogue(): Promise<CatalogueFile> {
 export interface Ours {
   tables: string[];
   views: string[];
-  types: string[];
   functions: string[];
   policies: { parent: string; name: string }[];
   triggers: { parent: string; name: string; definition: string }[];
@@ -49,15 +48,10 @@ export async function ourObjects(sql: postgres.TransactionSql): Promise<Ours> {
   );
   const names = (kind: string) => entries.filter((entry) => entry.kind === kind).map(({ name }) => name);
   const on = (kind: string) => entries.filter((entry) => entry.kind === kind);
-  const named = names("table").filter((name) => /^(public|private)\./.test(name));
-  const tables = await madeByUs(sql, named);
-  const views = names("view");
-  const columned = new Set(entries.filter(({ kind }) => kind === "column").map(({ parent }) => parent));
+  const tables = await madeByUs(sql, names("table").filter((name) => /^(public|private)\./.test(name)));
   return {
     tables,
-    views,
-    // what has columns and is neither a table nor a view
-    types: [...columned].filter((name) => !named.includes(name) && !views.includes(name)),
+    views: names("view"),
     functions: names("function"),
     policies: on("policy"),
     triggers: on("trigger"),
@@ -305,7 +299,7 @@ function newGrants(column: string, now: string[], then: string[]): Facts["grants
 }
 
 async function strangersIn(sql: postgres.TransactionSql, ours: Ours): Promise<string[]> {
-  const known = [...ours.tables, ...ours.types, ...ours.functions, ...ours.views];
+  const known = [...ours.tables, ...ours.functions, ...ours.views];
   const rows = await sql`
     select c.oid::regclass::text as name from pg_class c
     where c.relnamespace = 'private'::regnamespace and c.relkind not in ('i', 'I', 't')

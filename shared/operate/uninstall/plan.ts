@@ -153,7 +153,6 @@ function planSteps(ours: Ours, facts: Facts): Step[] {
       );
     } else add("remove", `function ${name}`, [`drop function ${name}`]);
   }
-  for (const name of ours.types) add("remove", `type ${name}`, [`drop type ${name}`]);
 
   const keepsAnything = facts.kept.size > 0 || facts.keptColumns.length > 0 || buckets.length > 0 ||
     facts.sensitiveTickets;

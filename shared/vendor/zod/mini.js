@@ -1357,26 +1357,6 @@ const $ZodEnum = /*@__PURE__*/ $constructor("$ZodEnum", (inst, def) => {
 		return payload;
 	};
 });
-const $ZodLiteral = /*@__PURE__*/ $constructor("$ZodLiteral", (inst, def) => {
-	$ZodType.init(inst, def);
-	const values = new Set(def.values);
-	inst._zod.values = values;
-	defineLazyInternal(inst, "pattern", (zod) => {
-		const vals = zod.def.values;
-		return new RegExp(vals.length ? `^(${vals.map((o) => typeof o === "string" ? escapeRegex(o) : o ? escapeRegex(o.toString()) : String(o)).join("|")})$` : "^[^\\s\\S]$");
-	});
-	inst._zod.parse = (payload, _ctx) => {
-		const input = payload.value;
-		if (values.has(input)) return payload;
-		payload.issues.push({
-			code: "invalid_value",
-			values: def.values,
-			input,
-			inst
-		});
-		return payload;
-	};
-});
 function handleOptionalResult(payload, result) {
 	payload.value = result.issues.length ? void 0 : result.value;
 	return payload;
@@ -1776,18 +1756,6 @@ function _enum(values, params) {
 		...normalizeParams(params)
 	});
 }
-const ZodMiniLiteral = /*@__PURE__*/ $constructor("ZodMiniLiteral", (inst, def) => {
-	$ZodLiteral.init(inst, def);
-	ZodMiniType.init(inst, def);
-});
-// @__NO_SIDE_EFFECTS__
-function literal(value, params) {
-	return new ZodMiniLiteral({
-		type: "literal",
-		values: Array.isArray(value) ? value : [value],
-		...normalizeParams(params)
-	});
-}
 const ZodMiniOptional = /*@__PURE__*/ $constructor("ZodMiniOptional", (inst, def) => {
 	$ZodOptional.init(inst, def);
 	ZodMiniType.init(inst, def);
@@ -1849,4 +1817,4 @@ function bigint(params) {
 function date(params) {
 	return /* @__PURE__ */ _coercedDate(ZodMiniDate, params);
 }
-export { _default, array, boolean, coerce_exports as coerce, config, _enum as enum, extend, guid, int, literal, _maxLength as maxLength, _lte as maximum, _minLength as minLength, _gte as minimum, object, optional, _positive as positive, refine, _regex as regex, strictObject, string, union };
+export { _default, array, boolean, coerce_exports as coerce, config, _enum as enum, extend, guid, int, _maxLength as maxLength, _lte as maximum, _minLength as minLength, _gte as minimum, object, optional, _positive as positive, refine, _regex as regex, strictObject, string, union };
