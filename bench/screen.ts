@@ -1,11 +1,11 @@
 /**
- * From the commit of a ticket's change to the callback of a dashboard that subscribed to it (shared/client), over the round
+ * From the commit of a ticket's change to the callback of a dashboard that subscribed to it (client), over the round
  * trip of an empty WebSocket message. The dashboards, the echo, and the stand-in's gateway and Realtime are one process; a
  * dashboard's time begins when COMMIT is sent.
  */
 import { createClient } from "@supabase/supabase-js";
 import type postgres from "postgres";
-import { subscribeToTickets, type TicketSubscription } from "../shared/client/mod.ts";
+import { subscribeToTickets, type TicketSubscription } from "../client/mod.ts";
 import { quantile } from "./harness/statistics.ts";
 import type { BenchContext, Prepared, Suite } from "./harness/types.ts";
 

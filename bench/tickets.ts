@@ -8,7 +8,7 @@
  */
 import { delay } from "deno-std/async/delay.js";
 import type postgres from "postgres";
-import { connectDatabase } from "../shared/operate/database.ts";
+import { connectDatabase } from "../operate/database.ts";
 import { quantile } from "./harness/statistics.ts";
 import type { BenchContext, Prepared, Side, Suite } from "./harness/types.ts";
 

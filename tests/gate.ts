@@ -6,7 +6,7 @@ const newest = Deno.execPath();
 /** Edge Runtime's version. It cannot type-check deno-std, which comes without types. */
 const edge = `${root}node_modules/deno/deno`;
 /** Folders with TypeScript in them. */
-const code = ["functions", "shared", "local", "tests", "examples", "docs", "bench"];
+const code = ["functions", "shared", "client", "operate", "local", "tests", "examples", "docs", "bench"];
 /** Steps at a time: each mostly waits, for a process, a timer or a browser. */
 const AT_ONCE = 3;
 

@@ -1,7 +1,7 @@
 /** The project that is measured: a stand-in for each suite, or the one in the environment. */
 import type postgres from "postgres";
 import { startSupabase } from "../../local/supabase.ts";
-import { connectDatabase } from "../../shared/operate/database.ts";
+import { connectDatabase } from "../../operate/database.ts";
 import { MBOMBELA } from "./files.ts";
 import type { BenchContext, Suite } from "./types.ts";
 

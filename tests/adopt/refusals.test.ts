@@ -108,7 +108,7 @@ test("tables that fit are adopted: flags, enums, words of their own, a table for
 });
 
 test("a name of ours that is taken is refused before anything is made", async () => {
-  const ours = JSON.parse(await Deno.readTextFile(`${root}shared/operate/doctor/catalogue.json`));
+  const ours = JSON.parse(await Deno.readTextFile(`${root}operate/doctor/catalogue.json`));
   const tables = Object.keys(ours.table[""]).filter((name) =>
     name.startsWith("public.") && name !== "public.tickets"
   );

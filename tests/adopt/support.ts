@@ -48,7 +48,7 @@ export async function uninstall(
     "run",
     "-A",
     "--no-check",
-    "shared/operate/uninstall.ts",
+    "operate/uninstall.ts",
     ...args,
   ], {
     SUPABASE_URL: SUPABASE_URL!,

@@ -9,7 +9,7 @@ import {
   TICKET_COLUMNS,
   type TicketChange,
   type TicketSubscription,
-} from "../../shared/client/mod.ts";
+} from "../../client/mod.ts";
 import { assert, assertEquals, assertNotEquals } from "../support/assert.ts";
 import {
   MUNICIPALITIES,

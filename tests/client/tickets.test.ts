@@ -1,5 +1,5 @@
 // subscribeToTickets, against everything that happens to a list and to its connection.
-import { type AnyClient, subscribeToTickets } from "../../shared/client/mod.ts";
+import { type AnyClient, subscribeToTickets } from "../../client/mod.ts";
 import { assert, assertEquals, assertMatch, assertThrows } from "../support/assert.ts";
 import { connect, makeTicket, MUNICIPALITIES, ok, person, service } from "../support/stack.ts";
 import { ticketFile } from "../support/files.ts";
@@ -477,11 +477,11 @@ test("a closed subscription leaves no timer, whatever it was doing", async () =>
   }
 });
 
-/** Timers that shared/client has set and that have neither fired nor been cleared; not those of realtime-js. */
+/** Timers that client has set and that have neither fired nor been cleared; not those of realtime-js. */
 function ownTimers() {
   const { setTimeout, setInterval, clearTimeout, clearInterval } = globalThis;
   const timers = new Set<unknown>();
-  const isOurs = () => new Error().stack!.split("\n")[3]!.includes("/shared/client/");
+  const isOurs = () => new Error().stack!.split("\n")[3]!.includes("/client/");
   Object.assign(globalThis, {
     setTimeout(work: () => void, ms: number) {
       const timer = setTimeout(() => {

@@ -1,5 +1,5 @@
 // In a stack of its own, for what only its superuser may do: Realtime's tables broken in every way, and short-lived tokens.
-import { type AnyClient, subscribeToTickets, type TicketSubscription } from "../../shared/client/mod.ts";
+import { type AnyClient, subscribeToTickets, type TicketSubscription } from "../../client/mod.ts";
 import { startSupabase, type Supabase } from "../../local/supabase.ts";
 import { assert, assertEquals, assertLess, assertMatch } from "../support/assert.ts";
 import { MUNICIPALITIES } from "../support/stack.ts";

@@ -1,5 +1,5 @@
 // uploadEvidence, through the functions and Storage; and its progress, through a pretend XMLHttpRequest.
-import { EvidenceError, uploadEvidence } from "../../shared/client/mod.ts";
+import { EvidenceError, uploadEvidence } from "../../client/mod.ts";
 import { assertEquals, assertGreater, assertRejects } from "../support/assert.ts";
 import { makeTicket, ok, person, sample, service, sha256 } from "../support/stack.ts";
 import { newClient, quiet } from "./support.ts";

@@ -1,5 +1,5 @@
 // signedUrls: any number of files, in order, each with its URL or its refusal.
-import { EvidenceError, type FileReference, signedUrls } from "../../shared/client/mod.ts";
+import { EvidenceError, type FileReference, signedUrls } from "../../client/mod.ts";
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";
 import { serviceFile } from "../support/files.ts";
 import { person, sha256 } from "../support/stack.ts";

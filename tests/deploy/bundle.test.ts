@@ -205,7 +205,7 @@ Deno.test("what is not a function's own or shared code is a stranger", () => {
     "bench/b.ts",
     "functions/signed-url/index.ts",
   ];
-  const operators = ["shared/operate/project.ts", "shared/client/mod.ts", "package.json"];
+  const operators = ["operate/project.ts", "client/mod.ts", "package.json"];
   const own = [
     "deno.json",
     "functions/upload-url/index.ts",

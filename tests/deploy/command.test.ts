@@ -2,7 +2,7 @@
 // is still empty. Vault, pg_cron and pg_net are pretended too, as tables; the local Postgres has none of them.
 import { join } from "node:path";
 import { startSupabase, type Supabase } from "../../local/supabase.ts";
-import { setSchedule } from "../../shared/operate/deploy/schedule.ts";
+import { setSchedule } from "../../operate/deploy/schedule.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { type ManagementApi, startManagement } from "../support/management.ts";
 
@@ -42,7 +42,7 @@ async function deploy(changes: Record<string, string | undefined> = {}, ...args:
   );
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
-      ["run", "-A", "--no-check", "shared/operate/deploy.ts", "--project-ref", api.ref, "--env-file", file],
+      ["run", "-A", "--no-check", "operate/deploy.ts", "--project-ref", api.ref, "--env-file", file],
       ["--yes", "--patience", "0", ...args],
     ].flat(),
     cwd: root,

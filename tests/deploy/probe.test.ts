@@ -1,6 +1,6 @@
 // What the probes of a live project find when something is wrong with it, and what they say to do.
 import { startSupabase, type Supabase } from "../../local/supabase.ts";
-import { type ProbedProject, probeFunctions } from "../../shared/operate/probe.ts";
+import { type ProbedProject, probeFunctions } from "../../operate/probe.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 
 let supabase: Supabase;

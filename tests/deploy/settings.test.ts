@@ -1,13 +1,7 @@
 // What a deploy asks of its settings, and which changes of secrets it refuses.
 import { createHash } from "node:crypto";
 import { parseEnv } from "node:util";
-import {
-  changed,
-  conflictsOf,
-  problemsOf,
-  secretsOf,
-  type Settings,
-} from "../../shared/operate/deploy/settings.ts";
+import { changed, conflictsOf, problemsOf, secretsOf, type Settings } from "../../operate/deploy/settings.ts";
 import { assertEquals, assertMatch } from "../support/assert.ts";
 
 const REF = "abcdefghijklmnopqrst";

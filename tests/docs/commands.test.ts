@@ -21,7 +21,7 @@ async function sources(folder: string): Promise<string[]> {
 }
 
 Deno.test("every command of the Supabase CLI that a page or a program tells somebody to type names its project", async () => {
-  const files = [...(await pages()).map(({ file }) => file), ...await sources("shared/operate/")];
+  const files = [...(await pages()).map(({ file }) => file), ...await sources("operate/")];
   const found = await Promise.all(
     files.map(async (file) =>
       withoutTarget(await Deno.readTextFile(root + file)).map((command) => `${file}:${command}`)

@@ -1,6 +1,6 @@
 /** What the examples of the pages have at hand: a signed-in client, a file, a ticket with a file, somewhere to show things. */
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
-import type { Ticket } from "../../shared/client/mod.ts";
+import type { Ticket } from "../../client/mod.ts";
 import type { Database } from "../../shared/database.types.ts";
 import { ticketFile } from "../support/files.ts";
 import { call } from "../support/functions.ts";

@@ -1,6 +1,6 @@
-// Compile time only: shared/client takes a client with our generated types, with somebody's own, and one with none.
+// Compile time only: client takes a client with our generated types, with somebody's own, and one with none.
 import { createClient } from "@supabase/supabase-js";
-import { type Database, signedUrls, subscribeToTickets, uploadEvidence } from "../../shared/client/mod.ts";
+import { type Database, signedUrls, subscribeToTickets, uploadEvidence } from "../../client/mod.ts";
 
 const untyped = createClient("", "");
 const typed = createClient<Database>("", "");

@@ -1,10 +1,10 @@
 // The doctor: a healthy project has nothing wrong, and each mistake that he names is made and found, by itself.
 import type postgres from "postgres";
-import { examineDatabase } from "../../shared/operate/doctor.ts";
-import { fromFile, readCatalogue, toFile } from "../../shared/operate/doctor/catalogue.ts";
-import { type Line, type Problem, PROBLEMS } from "../../shared/operate/doctor/findings.ts";
-import { REQUIRED_SECRETS } from "../../shared/operate/doctor/functions.ts";
-import { readMigrations, sourceOf } from "../../shared/operate/doctor/schema.ts";
+import { examineDatabase } from "../../operate/doctor.ts";
+import { fromFile, readCatalogue, toFile } from "../../operate/doctor/catalogue.ts";
+import { type Line, type Problem, PROBLEMS } from "../../operate/doctor/findings.ts";
+import { REQUIRED_SECRETS } from "../../operate/doctor/functions.ts";
+import { readMigrations, sourceOf } from "../../operate/doctor/schema.ts";
 import { assert, assertEquals, assertNotMatch, assertStringIncludes } from "../support/assert.ts";
 import { documented, emptyProject, ownTicketSystem, push } from "../adopt/support.ts";
 import { anchors, parsePage } from "../docs/markdown.ts";
@@ -49,7 +49,7 @@ async function doctor(
   const { code, stdout, stderr } = await new Deno.Command(`${root}node_modules/deno-newest/deno`, {
     args: [
       ...["run", "-A", "--no-check", ...preload ? ["--preload", preload] : []],
-      ...["shared/operate/doctor.ts", "--json", ...args],
+      ...["operate/doctor.ts", "--json", ...args],
     ],
     cwd: root,
     clearEnv: true,
@@ -120,7 +120,7 @@ async function lastWrite(): Promise<string> {
 
 test("catalogue.json is what the migrations make", async () => {
   const entries = await superuser.begin((sql: postgres.TransactionSql) => readCatalogue(sql));
-  const path = "shared/operate/doctor/catalogue.json";
+  const path = "operate/doctor/catalogue.json";
   assertEquals(
     toFile(entries),
     JSON.parse(await Deno.readTextFile(`${root}${path}`)),
@@ -149,7 +149,7 @@ test("a healthy project is well: every check says so, nothing is written, exit s
 test("for people: a line each check, what to do for each finding, and all is well at the end", async () => {
   const run = async (changes: Record<string, string>) => {
     const { code, stdout } = await new Deno.Command(`${root}node_modules/deno-newest/deno`, {
-      args: ["run", "-A", "--no-check", "shared/operate/doctor.ts"],
+      args: ["run", "-A", "--no-check", "operate/doctor.ts"],
       cwd: root,
       env: { ...env, NO_COLOR: "1", ...changes },
       stderr: "null",
@@ -243,7 +243,7 @@ test("the migration named is the one that makes the thing, for every entry of th
       await note(name);
     }
     const entries = fromFile(
-      JSON.parse(await Deno.readTextFile(`${root}shared/operate/doctor/catalogue.json`)),
+      JSON.parse(await Deno.readTextFile(`${root}operate/doctor/catalogue.json`)),
     )
       .filter(({ kind }) => kind !== "grant" && kind !== "role");
     assert(entries.length > 150);
@@ -410,7 +410,7 @@ test("--env-file stands in for the environment; a wrong option or no file is exi
     ];
     for (const [args, says] of wrong) {
       const { code, stderr } = await new Deno.Command(`${root}node_modules/deno-newest/deno`, {
-        args: ["run", "-A", "--no-check", "shared/operate/doctor.ts", ...args],
+        args: ["run", "-A", "--no-check", "operate/doctor.ts", ...args],
         cwd: root,
         env,
       }).output();

@@ -1,6 +1,6 @@
 /** Every mistake that the doctor names and that can be made by SQL: how it is made, and what he says to it. */
 import type postgres from "postgres";
-import type { Problem } from "../../shared/operate/doctor/findings.ts";
+import type { Problem } from "../../operate/doctor/findings.ts";
 
 export interface Mistake {
   /** Statements; each array is one way to make it. */

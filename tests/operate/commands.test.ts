@@ -10,7 +10,7 @@ const root = new URL("../..", import.meta.url).pathname;
 
 async function command(name: string, ...args: string[]): Promise<{ code: number; text: string }> {
   const { code, stdout, stderr } = await new Deno.Command(`${root}node_modules/deno-newest/deno`, {
-    args: ["run", "-A", "--no-check", `shared/operate/${name}.ts`, ...args],
+    args: ["run", "-A", "--no-check", `operate/${name}.ts`, ...args],
     cwd: root,
     env: { NO_COLOR: "1" },
   }).output();

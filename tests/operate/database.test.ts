@@ -1,6 +1,6 @@
 // The operator's way to the database: with TLS, and to an answer or an end.
-import { connectDatabase, databaseAnswers } from "../../shared/operate/database.ts";
-import { UsageError } from "../../shared/operate/project.ts";
+import { connectDatabase, databaseAnswers } from "../../operate/database.ts";
+import { UsageError } from "../../operate/project.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
 
 Deno.test("only this machine's database is reached without TLS; it is verified where the URL asks for that", async () => {

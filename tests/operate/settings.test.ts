@@ -30,7 +30,7 @@ async function command(
       await Deno.writeTextFile(`${directory}/${file}`, lines.join(""));
     }
     const { code, stdout, stderr } = await new Deno.Command(`${root}node_modules/deno-newest/deno`, {
-      args: ["run", "-A", "--no-check", `${root}shared/operate/${name}.ts`, ...args],
+      args: ["run", "-A", "--no-check", `${root}operate/${name}.ts`, ...args],
       cwd: directory,
       clearEnv: true,
       env: { PATH: Deno.env.get("PATH")!, HOME: Deno.env.get("HOME")!, NO_COLOR: "1", ...env },

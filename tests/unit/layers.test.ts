@@ -33,7 +33,7 @@ function layerOf(path: string): string {
 Deno.test("layers: nothing imports upwards, and neither functions nor shared know local, tests or examples", () => {
   const upwards: string[] = [];
   let imports = 0;
-  for (const file of [...sources("functions/"), ...sources("shared/")]) {
+  for (const file of ["functions/", "shared/", "client/", "operate/"].flatMap((room) => [...sources(room)])) {
     const from = layerOf(file);
     const text = Deno.readTextFileSync(new URL(file, root));
     for (const [, target] of text.matchAll(/(?:from|import)\s*\(?"(\.[^"]+)"/g)) {

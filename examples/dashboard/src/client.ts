@@ -1,6 +1,6 @@
 /** The page's one client: it knows the tables, their columns and the functions. */
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
-import type { Database } from "../../../shared/client/mod.ts";
+import type { Database } from "../../../client/mod.ts";
 
 export type Client = SupabaseClient<Database>;
 

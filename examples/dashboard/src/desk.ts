@@ -1,5 +1,5 @@
 /** The page of somebody signed in: the list, live, beside one open ticket. */
-import type { Ticket, TicketChange } from "../../../shared/client/mod.ts";
+import type { Ticket, TicketChange } from "../../../client/mod.ts";
 import type { Client } from "./client.ts";
 import { announce, h } from "./dom.ts";
 import { followTickets } from "./follow.ts";

@@ -1,5 +1,5 @@
 /** A ticket's files, through signed URLs that are renewed before they end. */
-import { signedUrls } from "../../../shared/client/mod.ts";
+import { signedUrls } from "../../../client/mod.ts";
 import type { Client } from "./client.ts";
 import { h } from "./dom.ts";
 import { fileActions } from "./file-actions.ts";

@@ -1,5 +1,5 @@
 /** Where the list comes from: live for staff; a citizen, whom Realtime tells nothing, reads their own every minute. */
-import { subscribeToTickets, TICKET_COLUMNS, type TicketListeners } from "../../../shared/client/mod.ts";
+import { subscribeToTickets, TICKET_COLUMNS, type TicketListeners } from "../../../client/mod.ts";
 import type { Client } from "./client.ts";
 import { isStaff, seesSensitive } from "./roles.ts";
 

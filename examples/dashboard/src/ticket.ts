@@ -1,5 +1,5 @@
 /** One ticket: what it says, its files, upload, and what may be changed. */
-import type { Ticket } from "../../../shared/client/mod.ts";
+import type { Ticket } from "../../../client/mod.ts";
 import type { Client } from "./client.ts";
 import { confirmSensitive } from "./confirm.ts";
 import { announce, h, select } from "./dom.ts";

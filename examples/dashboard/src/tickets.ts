@@ -1,5 +1,5 @@
 /** The list of tickets with its filters. It shows what it is given; the live subscription is main.ts's. */
-import type { Ticket } from "../../../shared/client/mod.ts";
+import type { Ticket } from "../../../client/mod.ts";
 import { h, select } from "./dom.ts";
 import { CATEGORY, categoryText, severityText, STATUS, statusText, timeText } from "./words.ts";
 

@@ -1,6 +1,6 @@
 /** Upload to a ticket: drag and drop, or the button; one progress bar per file. */
 import type { Purpose } from "../../../shared/contracts.ts";
-import { EvidenceError, uploadEvidence } from "../../../shared/client/mod.ts";
+import { EvidenceError, uploadEvidence } from "../../../client/mod.ts";
 import type { Client } from "./client.ts";
 import { announce, h, select } from "./dom.ts";
 import { PURPOSE, refusalText } from "./words.ts";

@@ -1,5 +1,5 @@
 /** What the database's and the functions' words are called on the page. */
-import type { ConnectionState } from "../../../shared/client/mod.ts";
+import type { ConnectionState } from "../../../client/mod.ts";
 
 export const STATUS: Record<string, string> = {
   open: "Open",

@@ -1,5 +1,5 @@
 /** What the functions and Storage refuse, as one kind of error with a stable code. */
-import type { ErrorResponse } from "../contracts.ts";
+import type { ErrorResponse } from "../shared/contracts.ts";
 
 /** `code` is one of docs/errors.md, or `unreachable` when no answer came. */
 export class EvidenceError extends Error {

@@ -1,10 +1,10 @@
 /** What an uninstall has to know of a project: what is there of what the migrations make, and what is in it. */
 import type postgres from "postgres";
-import { BUCKETS } from "../../storage/buckets.ts";
+import { BUCKETS } from "../../shared/storage/buckets.ts";
 import { type CatalogueFile, fromFile, readCatalogue } from "../doctor/catalogue.ts";
 import { HIDING } from "./hide.ts";
 
-const root = new URL("../../../", import.meta.url);
+const root = new URL("../../", import.meta.url);
 
 export const TICKETS = "public.tickets";
 /** Notes what was there before us. Where it is, the bundle is, or something that it left. */
@@ -19,7 +19,7 @@ export const identifier = (name: string) => `"${name.replaceAll('"', '""')}"`;
 export const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
 async function migrationsCatalogue(): Promise<CatalogueFile> {
-  return JSON.parse(await Deno.readTextFile(new URL("shared/operate/doctor/catalogue.json", root)));
+  return JSON.parse(await Deno.readTextFile(new URL("operate/doctor/catalogue.json", root)));
 }
 
 /** Names of objects, qualified. */

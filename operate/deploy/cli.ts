@@ -3,7 +3,7 @@ import { isLoopback } from "../database.ts";
 import { UsageError } from "../project.ts";
 import type { Digests } from "./settings.ts";
 
-const root = new URL("../../..", import.meta.url).pathname;
+const root = new URL("../..", import.meta.url).pathname;
 
 /** The CLI for one project. What it writes is shown only when it fails, without the given values. */
 export class SupabaseCli {

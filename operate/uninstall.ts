@@ -4,7 +4,7 @@
 // once they are gone. Exit status: 0 done, 2 it did not work.
 import { retry } from "deno-std/async/retry.js";
 import postgres from "postgres";
-import { authHeaders, type Project } from "../platform/environment.ts";
+import { authHeaders, type Project } from "../shared/platform/environment.ts";
 import {
   connectDatabase,
   databaseAnswers,
@@ -26,7 +26,7 @@ import { changesBeyond, type Plan, planUninstall, type Step } from "./uninstall/
 const USAGE =
   `npm run uninstall -- [--dry-run] [--yes] [--env-file FILE] [--db-url URL]    (URL else from SUPABASE_DB_URL, of FILE
 or the environment, else of .env.production)`;
-const ROOT = new URL("../../", import.meta.url);
+const ROOT = new URL("../", import.meta.url);
 const LOCKED = ["public.tickets", "storage.objects", "realtime.messages"];
 
 /** The command. */

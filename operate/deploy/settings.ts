@@ -1,5 +1,5 @@
 /** What a deploy needs to know, and what is wrong with it. Values are judged here and never shown. */
-import { Fernet } from "../../platform/fernet.ts";
+import { Fernet } from "../../shared/platform/fernet.ts";
 import { databaseUrlProblem, isLoopback } from "../database.ts";
 
 /** The settings of a deploy, by name: the functions' secrets, and three that stay with the operator. */

@@ -1,6 +1,6 @@
 /** What stands in the database beside its schema: buckets, work, Realtime's partitions, people, the chains of custody. */
 import type postgres from "postgres";
-import { BUCKETS } from "../../storage/buckets.ts";
+import { BUCKETS } from "../../shared/storage/buckets.ts";
 import type { Finding, Outcome } from "./findings.ts";
 
 /** Minutes. The worker is called each minute. */

@@ -2,11 +2,11 @@
 // npm run reconcile -- [--from 2026-11-20] [--to 2026-11-23T12:00Z] [--apply] [--env-file FILE] [--twilio-url URL]
 // Without --apply nothing is changed. Exit status: 0 nothing is missing (any more), 1 something is, 2 it did not work.
 import { encodeBase64 } from "deno-std/encoding/base64.js";
-import { recordMessage } from "../evidence/intake.ts";
-import type { Environment } from "../platform/environment.ts";
-import { ServiceError } from "../platform/errors.ts";
-import { type Credentials, credentialsFrom } from "../twilio/media.ts";
-import { parseMessage } from "../twilio/message.ts";
+import { recordMessage } from "../shared/evidence/intake.ts";
+import type { Environment } from "../shared/platform/environment.ts";
+import { ServiceError } from "../shared/platform/errors.ts";
+import { type Credentials, credentialsFrom } from "../shared/twilio/media.ts";
+import { parseMessage } from "../shared/twilio/message.ts";
 import { connectProject, needed, operatorEnvironment, runCommand, UsageError } from "./project.ts";
 
 const USAGE =

@@ -1,6 +1,6 @@
 /** Whether the schema is the migrations': pushed, and not changed by hand since. */
 import type postgres from "postgres";
-import { authHeaders } from "../../platform/environment.ts";
+import { authHeaders } from "../../shared/platform/environment.ts";
 import {
   type CatalogueFile,
   compareCatalogues,
@@ -11,7 +11,7 @@ import {
 } from "./catalogue.ts";
 import type { Finding, Outcome, Problem } from "./findings.ts";
 
-const root = new URL("../../../", import.meta.url);
+const root = new URL("../../", import.meta.url);
 
 /** Every migration of ours stands among those that the project says were pushed. */
 export async function migrations(sql: postgres.TransactionSql): Promise<Outcome> {
@@ -32,7 +32,7 @@ export async function migrations(sql: postgres.TransactionSql): Promise<Outcome>
 /** Tables, policies, triggers, functions and grants are as the migrations made them. */
 export async function schema(sql: postgres.TransactionSql): Promise<Outcome> {
   const file: CatalogueFile = JSON.parse(
-    await Deno.readTextFile(new URL("shared/operate/doctor/catalogue.json", root)),
+    await Deno.readTextFile(new URL("operate/doctor/catalogue.json", root)),
   );
   const expected = fromFile(file);
   const [row] = await sql`

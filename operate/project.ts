@@ -1,7 +1,7 @@
 /** What an operator's commands share: the project they are for, its settings, and errors that say what to do next. */
 import { parseEnv } from "node:util";
 import { PostgrestClient } from "@supabase/postgrest-js";
-import { authHeaders, type Environment, type Project } from "../platform/environment.ts";
+import { authHeaders, type Environment, type Project } from "../shared/platform/environment.ts";
 
 /** The file that docs/deploy.md makes. */
 export const SETTINGS_FILE = ".env.production";

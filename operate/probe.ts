@@ -1,7 +1,7 @@
 /** Asks the functions of a live project from outside, in ways that leave no trace in its tables. */
 import { encodeBase64 } from "deno-std/encoding/base64.js";
-import { authHeaders } from "../platform/environment.ts";
-import { signedText } from "../twilio/signature.ts";
+import { authHeaders } from "../shared/platform/environment.ts";
+import { signedText } from "../shared/twilio/signature.ts";
 
 /** What the probes need. Without one of the last three, the signed webhook is reported as not tried. */
 export interface ProbedProject {

@@ -1,5 +1,5 @@
 /** What a dashboard imports. Runs in browsers, Deno and Node 22; needs @supabase/supabase-js and zod. */
-export type { Database } from "../database.types.ts";
+export type { Database } from "../shared/database.types.ts";
 export { EvidenceError } from "./errors.ts";
 export { subscribeToTickets } from "./tickets.ts";
 export * from "./types.ts";
@@ -12,4 +12,4 @@ export {
   Purpose,
   type SignedUrl,
   type SignedUrlRefusal,
-} from "../contracts.ts";
+} from "../shared/contracts.ts";
