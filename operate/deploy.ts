@@ -54,7 +54,7 @@ async function deploy(args: string[]): Promise<number> {
   const secrets = secretsOf(settings);
   refuse(
     `Mend this in ${file} or the environment (docs/deploy.md), and run it again`,
-    await problemsOf(settings, ref),
+    problemsOf(settings, ref),
   );
 
   const url = settings.PUBLIC_SUPABASE_URL!.replace(/\/$/, "");

@@ -12,7 +12,7 @@ import {
   databaseUrlProblem,
   refuseTwoProjects,
 } from "./database.ts";
-import { SECRET_NAMES } from "./deploy/settings.ts";
+import { SECRET_NAMES } from "../shared/platform/settings.ts";
 import {
   connectProject,
   needed,

@@ -28,7 +28,6 @@ const quick: Step[] = [
     name: "types",
     command: [newest, "check", "--quiet", ...code],
   },
-  { name: "vendored libraries", command: [newest, "run", "-A", "shared/vendor/vendor.ts", "--check"] },
   { name: "unit, Edge Runtime's Deno", command: test(edge, "tests/unit") },
   { name: "unit, newest Deno", command: test(newest, "tests/unit") },
 ];

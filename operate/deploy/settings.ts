@@ -1,5 +1,11 @@
 /** What a deploy needs to know, and what is wrong with it. Values are judged here and never shown. */
-import { Fernet } from "../../shared/platform/fernet.ts";
+import {
+  DESCRIPTIONS,
+  formProblem,
+  REQUIRED_SECRETS,
+  SECRET_NAMES,
+  type SecretName,
+} from "../../shared/platform/settings.ts";
 import { databaseUrlProblem, isLoopback } from "../database.ts";
 
 /** The settings of a deploy, by name: the functions' secrets, and three that stay with the operator. */
@@ -10,12 +16,13 @@ interface Setting {
   /** Where it is found, for who has not set it. */
   where: string;
   /** What is wrong with the value, if anything. */
-  check?: (value: string, ref: string) => string | undefined | Promise<string | undefined>;
+  check?: Check;
 }
+
+type Check = (value: string, ref: string) => string | undefined;
 
 const DASHBOARD = "Dashboard → Project Settings";
 const WEBHOOK_PATH = "/functions/v1/twilio-media";
-const RANDOM = "a new one: openssl rand -base64 32";
 
 /** The operator's own: they are no secrets of the functions. */
 const OPERATORS: Record<string, Setting> = {
@@ -30,51 +37,31 @@ const OPERATORS: Record<string, Setting> = {
   },
 };
 
-const SECRETS: Record<string, Setting> = {
-  PUBLIC_SUPABASE_URL: {
-    where: "https://REF.supabase.co, or the project's custom domain",
-    check: (value, ref) => checkUrl(value, ref, ["", "/"]),
-  },
-  ALLOWED_ORIGINS: {
-    where: "the dashboards' origins, separated by commas: https://dashboard.example",
-    check: checkOrigins,
-  },
-  TWILIO_ACCOUNT_SID: {
-    where: "console.twilio.com → Account Info",
-    check: (value) => /^AC[0-9a-f]{32}$/i.test(value) ? undefined : "it is AC and 32 hexadecimal digits",
-  },
-  TWILIO_AUTH_TOKEN: {
-    where: "console.twilio.com → Account Info",
-    check: (value) => /^[0-9a-f]{32}$/i.test(value) ? undefined : "it is 32 hexadecimal digits",
-  },
-  TWILIO_WEBHOOK_URL: {
-    where: `https://REF.supabase.co${WEBHOOK_PATH}`,
-    check: (value, ref) => checkUrl(value, ref, [WEBHOOK_PATH]),
-  },
-  ENCRYPTION_KEY_CURRENT: { where: `${RANDOM} | tr '+/' '-_'`, check: checkFernetKey },
-  SENDER_HASH_KEY: {
-    where: RANDOM,
-    check: (value) => value.length >= 32 ? undefined : "it must have at least 32 characters",
-  },
-  ENCRYPTION_KEY_PREVIOUS: { optional: true, where: "", check: checkFernetKey },
-  TWILIO_API_KEY_SID: {
-    optional: true,
-    where: "",
-    check: (value) => /^SK[0-9a-f]{32}$/i.test(value) ? undefined : "it is SK and 32 hexadecimal digits",
-  },
-  TWILIO_API_KEY_SECRET: { optional: true, where: "" },
-  TWILIO_DELETE_MEDIA: {
-    optional: true,
-    where: "",
-    check: (value) => ["true", "false"].includes(value) ? undefined : "it is true or false",
-  },
+/** Stricter than the functions are: what is certainly wrong on this project, before it gets there. */
+const CHECKS: Partial<Record<SecretName, Check>> = {
+  PUBLIC_SUPABASE_URL: (value, ref) => checkUrl(value, ref, ["", "/"]),
+  ALLOWED_ORIGINS: checkOrigins,
+  TWILIO_ACCOUNT_SID: (value) =>
+    /^AC[0-9a-f]{32}$/i.test(value) ? undefined : "it is AC and 32 hexadecimal digits",
+  TWILIO_AUTH_TOKEN: checkAuthToken,
+  TWILIO_AUTH_TOKEN_PREVIOUS: checkAuthToken,
+  TWILIO_WEBHOOK_URL: (value, ref) => checkUrl(value, ref, [WEBHOOK_PATH]),
+  TWILIO_API_KEY_SID: (value) =>
+    /^SK[0-9a-f]{32}$/i.test(value) ? undefined : "it is SK and 32 hexadecimal digits",
+  TWILIO_DELETE_MEDIA: (value) => ["true", "false"].includes(value) ? undefined : "it is true or false",
+};
+
+const SETTINGS: Record<string, Setting> = {
+  ...OPERATORS,
+  ...Object.fromEntries(SECRET_NAMES.map((name): [string, Setting] => [name, {
+    ...REQUIRED_SECRETS.includes(name) ? {} : { optional: true },
+    where: DESCRIPTIONS[name].where,
+    check: (value, ref) => CHECKS[name]?.(value, ref) ?? formProblem(name, value),
+  }])),
 };
 
 /** Names of the operator's own settings. */
 export const OPERATOR_SETTINGS = Object.keys(OPERATORS);
-
-/** Names of the functions' secrets. */
-export const SECRET_NAMES = Object.keys(SECRETS);
 
 /** The functions' secrets among the settings. The platform takes no names that begin with SUPABASE_. */
 export function secretsOf(settings: Settings): Settings {
@@ -84,12 +71,12 @@ export function secretsOf(settings: Settings): Settings {
 }
 
 /** All that is missing or malformed, a sentence each, for the project `ref`. */
-export async function problemsOf(settings: Settings, ref: string): Promise<string[]> {
+export function problemsOf(settings: Settings, ref: string): string[] {
   const problems: string[] = [];
-  for (const [name, { optional, where, check }] of Object.entries({ ...OPERATORS, ...SECRETS })) {
+  for (const [name, { optional, where, check }] of Object.entries(SETTINGS)) {
     const value = settings[name];
     if (value) {
-      const wrong = await check?.(value, ref);
+      const wrong = check?.(value, ref);
       if (wrong) problems.push(`${name}: ${wrong}.`);
     } else if (!optional) problems.push(`${name} is not set (${where.replace("REF", ref)}).`);
   }
@@ -189,9 +176,6 @@ function checkDatabase(text: string, ref: string): string | undefined {
   }
 }
 
-async function checkFernetKey(key: string): Promise<string | undefined> {
-  return await Fernet.fromKeys(key).then(
-    () => undefined,
-    () => "it is no Fernet key (base64url of 32 bytes)",
-  );
+function checkAuthToken(value: string): string | undefined {
+  return /^[0-9a-f]{32}$/i.test(value) ? undefined : "it is 32 hexadecimal digits";
 }

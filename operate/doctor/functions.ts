@@ -1,4 +1,5 @@
 /** Whether the functions answer, and have the secrets they need. */
+import { REQUIRED_SECRETS } from "../../shared/platform/settings.ts";
 import { type Probe, type ProbedProject, probeFunctions } from "../probe.ts";
 import type { Finding, Outcome } from "./findings.ts";
 import { isSecretKey } from "./schedule.ts";
@@ -10,17 +11,6 @@ const PROBLEM_OF = {
   "twilio-media": "twilio_media",
   "media-worker": "media_worker",
 } as const;
-
-/** README, Configuration: those without which a function answers 503. */
-export const REQUIRED_SECRETS = [
-  "ALLOWED_ORIGINS",
-  "ENCRYPTION_KEY_CURRENT",
-  "PUBLIC_SUPABASE_URL",
-  "SENDER_HASH_KEY",
-  "TWILIO_ACCOUNT_SID",
-  "TWILIO_AUTH_TOKEN",
-  "TWILIO_WEBHOOK_URL",
-] as const;
 
 /** Every function is asked in ways that leave no trace: an outcome for each. */
 export async function functions(project: ProbedProject): Promise<[name: string, outcome: Outcome][]> {

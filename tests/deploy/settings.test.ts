@@ -21,7 +21,7 @@ const GOOD: Settings = {
   SENDER_HASH_KEY: "x".repeat(32),
 };
 
-Deno.test("a project's own settings are right; a custom domain's, the direct database's and optional ones too", async () => {
+Deno.test("a project's own settings are right; a custom domain's, the direct database's and optional ones too", () => {
   const alsoRight: Record<string, string>[] = [
     {},
     {
@@ -32,7 +32,7 @@ Deno.test("a project's own settings are right; a custom domain's, the direct dat
     { ENCRYPTION_KEY_PREVIOUS: key(2), TWILIO_DELETE_MEDIA: "true", ALLOWED_ORIGINS: "*" },
     { TWILIO_API_KEY_SID: `SK${"0".repeat(32)}`, TWILIO_API_KEY_SECRET: "secret" },
   ];
-  for (const changes of alsoRight) assertEquals(await problemsOf({ ...GOOD, ...changes }, REF), []);
+  for (const changes of alsoRight) assertEquals(problemsOf({ ...GOOD, ...changes }, REF), []);
 });
 
 const other = "https://tsrqponmlkjihgfedcba.supabase.co";
@@ -68,10 +68,10 @@ const WRONG: [name: string, value: string, says: RegExp][] = [
   ["TWILIO_DELETE_MEDIA", "yes", /true or false/],
 ];
 
-Deno.test("each malformed setting is named with its reason, and never shown", async () => {
+Deno.test("each malformed setting is named with its reason, and never shown", () => {
   for (const [name, value, says] of WRONG) {
     const settings = { ...GOOD, TWILIO_API_KEY_SECRET: "given", [name]: value };
-    const problems = await problemsOf(settings, REF);
+    const problems = problemsOf(settings, REF);
     assertEquals(problems.length, 1, `${name}: ${problems}`);
     assertMatch(problems[0]!, new RegExp(`^${name}: `));
     assertMatch(problems[0]!, says);
@@ -79,11 +79,11 @@ Deno.test("each malformed setting is named with its reason, and never shown", as
   }
 });
 
-Deno.test("every setting but the optional ones is asked for, all at once", async () => {
-  const problems = await problemsOf({}, REF);
+Deno.test("every setting but the optional ones is asked for, all at once", () => {
+  const problems = problemsOf({}, REF);
   assertEquals(problems.map((problem) => problem.split(" ")[0]), Object.keys(GOOD));
   assertMatch(problems[6 + 1]!, new RegExp(`https://${REF}\\.supabase\\.co/functions/v1/twilio-media`));
-  const half = await problemsOf({ ...GOOD, TWILIO_API_KEY_SID: `SK${"0".repeat(32)}` }, REF);
+  const half = problemsOf({ ...GOOD, TWILIO_API_KEY_SID: `SK${"0".repeat(32)}` }, REF);
   assertMatch(half.join(), /^TWILIO_API_KEY_SECRET is not set/);
 });
 
@@ -104,7 +104,7 @@ Deno.test("the file that docs/deploy.md makes has every setting, and keys that a
     assertEquals(Object.keys(settings).sort(), Object.keys(GOOD).sort());
     const empty = Object.keys(settings).filter((name) => !settings[name]);
     assertEquals(
-      (await problemsOf(settings, REF)).map((problem) => problem.split(" ")[0]).sort(),
+      (problemsOf(settings, REF)).map((problem) => problem.split(" ")[0]).sort(),
       empty.sort(),
     );
     assertEquals(await make(), 1);

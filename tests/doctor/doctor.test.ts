@@ -3,7 +3,7 @@ import type postgres from "postgres";
 import { examineDatabase } from "../../operate/doctor.ts";
 import { fromFile, readCatalogue, toFile } from "../../operate/doctor/catalogue.ts";
 import { type Line, type Problem, PROBLEMS } from "../../operate/doctor/findings.ts";
-import { REQUIRED_SECRETS } from "../../operate/doctor/functions.ts";
+import { REQUIRED_SECRETS } from "../../shared/platform/settings.ts";
 import { readMigrations, sourceOf } from "../../operate/doctor/schema.ts";
 import { assert, assertEquals, assertNotMatch, assertStringIncludes } from "../support/assert.ts";
 import { documented, emptyProject, ownTicketSystem, push } from "../adopt/support.ts";
@@ -368,7 +368,7 @@ test("mistake: a secret that was never set, as the Management API lists them; na
     const report = await doctor(asked, { args: ["--api-url", api_url] });
     assertFinds(report, "secret_missing", `${REQUIRED_SECRETS[0]} is not set`);
     assertEquals(problemsIn(report.lines), ["secret_missing"]);
-    management.secrets.set(REQUIRED_SECRETS[0], "value");
+    management.secrets.set(REQUIRED_SECRETS[0]!, "value");
     assertEquals((await doctor(asked, { args: ["--api-url", api_url] })).code, 0);
     const refused = await doctor({ ...asked, SUPABASE_ACCESS_TOKEN: "sbp_wrong" }, {
       args: ["--api-url", api_url],
@@ -379,14 +379,6 @@ test("mistake: a secret that was never set, as the Management API lists them; na
   } finally {
     await management.stop();
   }
-});
-
-test("the secrets asked for are those README calls required", async () => {
-  const readme = await Deno.readTextFile(`${root}README.md`);
-  const rows = [...readme.matchAll(/^\| (`[A-Z_`, ]+) \| (.*) \|$/gm)];
-  const required = rows.filter(([, , what]) => !what!.startsWith("optional"))
-    .flatMap(([, names]) => names!.match(/[A-Z_]+/g)!);
-  assertEquals(required.toSorted(), [...REQUIRED_SECRETS]);
 });
 
 test("--env-file stands in for the environment; a wrong option or no file is exit status 2 and says so", async () => {
