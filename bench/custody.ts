@@ -59,7 +59,7 @@ async function growth(bench: BenchContext, p50: (request: HttpRequest) => Promis
       .sql`insert into public.municipalities (id, slug, name) values (${tenant}, ${`chain-${length}`}, ${`${length} records`})`;
     const [file] = await storeFiles(bench, "gbv-evidence", 1, tenant) as [File];
     await bench.sql`
-      select count(private.record_custody(${tenant}, ${file.file_id}, 'url_signed', '{"expires_in": 300}'))
+      select count(private.record_system_event(${tenant}, 'url_signed', '{"expires_in": 300}', ${file.file_id}))
       from generate_series(1, ${length}::int)`;
     const token = await bench.supabase!.keys.sign({
       sub: crypto.randomUUID(),

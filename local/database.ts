@@ -11,6 +11,18 @@ export function asCaller<T>(
   settings: Record<string, string>,
   work: (tx: postgres.TransactionSql) => Promise<T>,
 ): Promise<T> {
+  return sql.begin(async (tx) => {
+    await become(tx, claims, settings);
+    return await work(tx);
+  }) as Promise<T>;
+}
+
+/** From here to the end of its transaction `tx` runs as `claims` say. */
+export async function become(
+  tx: postgres.TransactionSql,
+  claims: Claims,
+  settings: Record<string, string> = {},
+): Promise<void> {
   const all = {
     role: claims.role,
     "request.jwt.claims": JSON.stringify(claims),
@@ -18,8 +30,5 @@ export function asCaller<T>(
     "request.jwt.claim.role": claims.role,
     ...settings,
   };
-  return sql.begin(async (tx) => {
-    await tx`select set_config(key, value, true) from json_each_text(${JSON.stringify(all)}::text::json)`;
-    return await work(tx);
-  }) as Promise<T>;
+  await tx`select set_config(key, value, true) from json_each_text(${JSON.stringify(all)}::text::json)`;
 }

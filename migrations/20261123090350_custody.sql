@@ -4,7 +4,8 @@
 create table if not exists public.custody_records (
   tenant_id uuid not null references public.municipalities (id),
   seq bigint not null check (seq > 0),
-  file_id uuid not null, -- no foreign key: its row lock would stand against the order head after file
+  file_id uuid, -- no foreign key: its row lock would stand against the order head after file
+  ticket_id uuid,
   event text not null check (event in (
     'received', 'stored', 'hashed', 'moved', 'url_signed', 'certified', 'failed', 'retried', 'deleted'
   )),
@@ -14,7 +15,8 @@ create table if not exists public.custody_records (
   details jsonb not null,
   previous_hash text not null check (previous_hash ~ '^[0-9a-f]{64}$'),
   hash text not null check (hash ~ '^[0-9a-f]{64}$'),
-  primary key (tenant_id, seq)
+  primary key (tenant_id, seq),
+  check (file_id is not null or ticket_id is not null)
 );
 create index if not exists custody_records_file_id_idx on public.custody_records (file_id, seq);
 create index if not exists custody_records_url_signed_idx on public.custody_records (tenant_id, recorded_at desc) where event = 'url_signed';
@@ -23,7 +25,8 @@ alter table public.custody_records alter column event set statistics 0, alter co
 
 comment on table public.custody_records is
   'Append-only, hash-chained per municipality: receipt, storing, hashing, moves, each signed URL of GBV evidence, failures. No API role writes, changes or deletes it; verify_custody() finds what a superuser did.';
-comment on column public.custody_records.user_id is 'Who acted; NULL for the system. No foreign key: the record outlives the account.';
+comment on column public.custody_records.user_id is 'The user who acted; NULL for what the system did, in whoever''s transaction. No foreign key: the record outlives the account.';
+comment on column public.custody_records.ticket_id is 'The ticket that was acted on, of a record that is not of one file.';
 comment on column public.custody_records.previous_hash is 'Hash of the record before (seq - 1); 64 zeros for the first.';
 comment on column public.custody_records.hash is 'SHA-256, hex, of all other columns: private.custody_hash().';
 
@@ -76,7 +79,7 @@ create or replace function private.custody_hash(r public.custody_records)
 as $$
 begin
   return encode(sha256(convert_to(jsonb_build_array(
-    r.tenant_id, r.seq, r.file_id, r.event,
+    r.tenant_id, r.seq, r.file_id, r.ticket_id, r.event,
     to_char(r.recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
     r.user_id, r.user_role, r.details, r.previous_hash
   )::text, 'UTF8')), 'hex');
@@ -84,40 +87,84 @@ end
 $$;
 comment on function private.custody_hash(public.custody_records) is 'What a record''s hash must be.';
 
--- SECURITY DEFINER: nobody has the right to write records, or they could write what they like.
-create function private.record_custody(tenant_id uuid, file_id uuid, event text, details jsonb default '{}')
+-- The three functions that write records. What the system does and what a person does are told apart by the function that is
+-- called, never by the role or the claims a transaction happens to have: an upload with a user's own token commits as that
+-- user, and the receipt that a deferred trigger writes then is still not the user's act.
+create function private.append_custody_record(
+  tenant_id uuid, event text, details jsonb, file_id uuid, ticket_id uuid, user_id uuid, user_role text
+)
   returns void
-  language plpgsql volatile security definer
+  language plpgsql volatile
   set search_path = ''
 as $$
 declare
   head private.custody_heads;
   record public.custody_records;
 begin
-  -- a user's record is of his own municipality, and only of what users do
-  if (select auth.uid()) is not null
-    and (record_custody.tenant_id is distinct from private.caller_tenant()
-      or record_custody.event not in ('url_signed', 'certified', 'retried'))
-  then
-    raise exception using errcode = '42501', message = 'this is not for a user to record';
-  end if;
-  insert into private.custody_heads (tenant_id, seq, hash) values (record_custody.tenant_id, 0, repeat('0', 64))
+  insert into private.custody_heads (tenant_id, seq, hash) values (append_custody_record.tenant_id, 0, repeat('0', 64))
   on conflict do nothing;
   -- held until this transaction ends: records are chained in the order they become visible. Always the last lock taken.
-  select h.* into head from private.custody_heads h where h.tenant_id = record_custody.tenant_id for update;
+  select h.* into head from private.custody_heads h where h.tenant_id = append_custody_record.tenant_id for update;
   record := row(
-    record_custody.tenant_id, head.seq + 1, record_custody.file_id, record_custody.event,
-    clock_timestamp(),
-    (select auth.uid()), case when (select auth.uid()) is not null then private.caller_role() end,
-    jsonb_strip_nulls(record_custody.details), head.hash, ''
+    append_custody_record.tenant_id, head.seq + 1, append_custody_record.file_id, append_custody_record.ticket_id,
+    append_custody_record.event, clock_timestamp(), append_custody_record.user_id, append_custody_record.user_role,
+    jsonb_strip_nulls(append_custody_record.details), head.hash, ''
   );
   record.hash := private.custody_hash(record);
   insert into public.custody_records select record.*;
-  update private.custody_heads h set seq = record.seq, hash = record.hash where h.tenant_id = record_custody.tenant_id;
+  update private.custody_heads h set seq = record.seq, hash = record.hash where h.tenant_id = append_custody_record.tenant_id;
 end
 $$;
-comment on function private.record_custody(uuid, uuid, text, jsonb) is
-  'Adds a record to a municipality''s chain. Who acted comes from the token alone.';
+comment on function private.append_custody_record(uuid, text, jsonb, uuid, uuid, uuid, text) is
+  'Adds a record to a municipality''s chain. Called only by record_system_event and record_user_event.';
+revoke execute on function private.append_custody_record(uuid, text, jsonb, uuid, uuid, uuid, text)
+  from public, anon, authenticated, service_role;
+
+-- SECURITY DEFINER: nobody has the right to write records, or they could write what they like. No role may call it: triggers
+-- and functions of this schema do, as its owner.
+create function private.record_system_event(
+  tenant_id uuid, event text, details jsonb default '{}', file_id uuid default null, ticket_id uuid default null
+)
+  returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  perform private.append_custody_record(tenant_id, event, details, file_id, ticket_id, null, null);
+end
+$$;
+comment on function private.record_system_event(uuid, text, jsonb, uuid, uuid) is
+  'Records what the system did. The record names no user, whoever''s transaction it is written in.';
+revoke execute on function private.record_system_event(uuid, text, jsonb, uuid, uuid)
+  from public, anon, authenticated, service_role;
+
+-- SECURITY DEFINER: as record_system_event. A user's role may call it, since functions that run as the caller do, so it checks
+-- everything that it writes.
+create function private.record_user_event(
+  tenant_id uuid, event text, details jsonb default '{}', file_id uuid default null, ticket_id uuid default null
+)
+  returns void
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+begin
+  -- a user's record is of their own municipality, and only of what users do; a token without a user is nobody's
+  if (select auth.uid()) is null
+    or tenant_id is distinct from private.caller_tenant()
+    or event not in ('url_signed', 'certified', 'retried')
+  then
+    raise exception using errcode = '42501', message = 'this is not for a user to record';
+  end if;
+  perform private.append_custody_record(
+    tenant_id, event, details, file_id, ticket_id, (select auth.uid()), private.caller_role()
+  );
+end
+$$;
+comment on function private.record_user_event(uuid, text, jsonb, uuid, uuid) is
+  'Records what the caller did. Who that is comes from the verified token alone.';
+revoke execute on function private.record_user_event(uuid, text, jsonb, uuid, uuid)
+  from public, anon, authenticated, service_role;
+grant execute on function private.record_user_event(uuid, text, jsonb, uuid, uuid) to authenticated;
 
 create view public.evidence_access_log with (security_invoker = true) as
 select
@@ -250,7 +297,7 @@ begin
   end if;
   -- verified before the chain's head is held: nobody waits for it
   select to_jsonb(t) into tampered from private.first_tampered(file.tenant_id) t;
-  perform private.record_custody(file.tenant_id, file.file_id, 'certified');
+  perform private.record_user_event(file.tenant_id, 'certified', '{}', file.file_id);
   select r.* into told from private.recorded_file(file.file_id) r;
   return jsonb_build_object(
     'purpose', 'Facts certified under section 15(4) of the Electronic Communications and Transactions Act 25 of 2002',
@@ -316,9 +363,9 @@ begin
         when expires_seconds not between 1 and case when gbv then 900 else 86400 end then 'invalid_request'
       end;
       if gbv and refused is null then
-        perform private.record_custody(
-          file.tenant_id, file_id, 'url_signed',
-          jsonb_build_object('expires_in', expires_seconds, 'request_id', left(request_id, 100))
+        perform private.record_user_event(
+          file.tenant_id, 'url_signed',
+          jsonb_build_object('expires_in', expires_seconds, 'request_id', left(request_id, 100)), file_id
         );
       end if;
     end if;
@@ -332,7 +379,6 @@ comment on function public.open_evidence(jsonb, text, integer) is
 revoke execute on function
   private.refuse_change(),
   private.custody_hash(public.custody_records),
-  private.record_custody(uuid, uuid, text, jsonb),
   private.first_tampered(uuid),
   private.recorded_file(uuid),
   public.verify_custody(uuid, bigint, text),
@@ -340,7 +386,6 @@ revoke execute on function
   public.open_evidence(jsonb, text, integer)
   from public, anon, authenticated, service_role;
 grant execute on function
-  private.record_custody(uuid, uuid, text, jsonb),
   private.first_tampered(uuid),
   private.recorded_file(uuid),
   public.verify_custody(uuid, bigint, text),

@@ -238,11 +238,11 @@ begin
     next_attempt_at = case m.source when 'web' then excluded.next_attempt_at else m.next_attempt_at end
   returning m.* into file;
   if file.source = 'web' then
-    perform private.record_custody(file.tenant_id, file.file_id, 'received', jsonb_build_object(
+    perform private.record_system_event(file.tenant_id, 'received', jsonb_build_object(
       'source', 'web', 'filename', file.filename, 'path', file.path, 'ticket_id', file.ticket_id,
       'file_size', file.file_size, 'content_type', file.content_type, 'uploaded_by', file.created_by,
       'declared_sha256', file.declared_sha256, 'bucket', file.bucket
-    ));
+    ), file.file_id);
   end if;
   return null;
 end
@@ -273,7 +273,7 @@ begin
   where m.bucket = old.bucket_id and m.path = old.name and m.status = 'stored'
   returning m.* into file;
   if found then
-    perform private.record_custody(file.tenant_id, file.file_id, 'deleted', jsonb_build_object('bucket', file.bucket));
+    perform private.record_system_event(file.tenant_id, 'deleted', jsonb_build_object('bucket', file.bucket), file.file_id);
   end if;
   return null;
 end

@@ -193,10 +193,10 @@ begin
   );
   if is_new then
     -- last, since a municipality's records wait for each other until the commit
-    perform private.record_custody(m.tenant_id, m.file_id, 'received', jsonb_build_object(
+    perform private.record_system_event(m.tenant_id, 'received', jsonb_build_object(
       'source', 'whatsapp', 'message_sid', m.message_sid, 'media_index', m.media_index, 'filename', m.filename,
       'path', m.path, 'ticket_id', m.ticket_id, 'content_type', m.content_type, 'bucket', m.bucket
-    ))
+    ), m.file_id)
     from public.media_attachments m where m.message_sid = message.message_sid order by m.media_index;
   end if;
   return answer;

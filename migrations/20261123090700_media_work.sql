@@ -154,9 +154,9 @@ begin
     )
   returning m.* into file;
   if found then
-    perform private.record_custody(file.tenant_id, file.file_id, 'stored', jsonb_build_object(
+    perform private.record_system_event(file.tenant_id, 'stored', jsonb_build_object(
       'sha256', file.sha256, 'file_size', file.file_size, 'content_type', file.content_type, 'bucket', file.bucket
-    ));
+    ), file.file_id);
   elsif not exists (
     select 1 from public.media_attachments m
     where m.file_id = complete_media_transfer.file_id
@@ -188,10 +188,10 @@ begin
   where m.file_id = complete_media_hash.file_id and m.status = 'stored' and m.sha256 is null
   returning m.* into file;
   if found then
-    perform private.record_custody(file.tenant_id, file.file_id, 'hashed', jsonb_build_object(
+    perform private.record_system_event(file.tenant_id, 'hashed', jsonb_build_object(
       'sha256', file.sha256, 'file_size', file.file_size, 'content_type', file.content_type, 'sniffed_type', sniffed_type,
       'declared_sha256', file.declared_sha256, 'as_declared', file.declared_sha256 = file.sha256
-    ));
+    ), file.file_id);
   end if;
 end
 $$;
@@ -222,9 +222,9 @@ begin
     )
   returning m.* into file;
   if found then
-    perform private.record_custody(file.tenant_id, file.file_id, 'moved', jsonb_build_object(
+    perform private.record_system_event(file.tenant_id, 'moved', jsonb_build_object(
       'from', file.moved_from, 'bucket', file.bucket, 'sha256', file.sha256, 'file_size', file.file_size
-    ));
+    ), file.file_id);
   elsif not exists (
     select 1 from public.media_attachments m where m.file_id = complete_media_move.file_id and m.bucket = 'gbv-evidence'
   ) then
@@ -282,9 +282,9 @@ begin
   where m.file_id = fail_media_work.file_id
   returning m.* into file;
   if for_good then
-    perform private.record_custody(file.tenant_id, file.file_id, 'failed', jsonb_build_object(
+    perform private.record_system_event(file.tenant_id, 'failed', jsonb_build_object(
       'reason', reason, 'attempts', file.attempts
-    ));
+    ), file.file_id);
   end if;
 end
 $$;
@@ -322,11 +322,11 @@ begin
   where m.file_id = retry_media.file_id and m.status = 'failed'
   returning m.* into file;
   if found then
-    perform private.record_custody(file.tenant_id, file.file_id, 'retried');
+    perform private.record_user_event(file.tenant_id, 'retried', '{}', file.file_id);
   end if;
 end
 $$;
-comment on function private.retry_media(uuid) is 'As public.retry_media, without asking who calls.';
+comment on function private.retry_media(uuid) is 'As public.retry_media, which has asked whether the caller may.';
 
 revoke execute on function
   private.schedule_moves(),

@@ -8,12 +8,13 @@ export type Database = {
         Row: {
           "details": NonNullable<Json>;
           "event": string;
-          "file_id": string;
+          "file_id": string | null;
           "hash": string;
           "previous_hash": string;
           "recorded_at": string;
           "seq": number;
           "tenant_id": string;
+          "ticket_id": string | null;
           "user_id": string | null;
           "user_role": string | null;
         };
@@ -21,24 +22,26 @@ export type Database = {
         Insert: {
           "details": NonNullable<Json>;
           "event": string;
-          "file_id": string;
+          "file_id"?: string | null;
           "hash": string;
           "previous_hash": string;
           "recorded_at": string;
           "seq": number;
           "tenant_id": string;
+          "ticket_id"?: string | null;
           "user_id"?: string | null;
           "user_role"?: string | null;
         };
         Update: {
           "details"?: NonNullable<Json>;
           "event"?: string;
-          "file_id"?: string;
+          "file_id"?: string | null;
           "hash"?: string;
           "previous_hash"?: string;
           "recorded_at"?: string;
           "seq"?: number;
           "tenant_id"?: string;
+          "ticket_id"?: string | null;
           "user_id"?: string | null;
           "user_role"?: string | null;
         };
@@ -314,7 +317,7 @@ export type Database = {
         Row: {
           "accessed_at": string;
           "expires_in": number | null;
-          "file_id": string;
+          "file_id": string | null;
           "request_id": string | null;
           "seq": number;
           "tenant_id": string;

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import type postgres from "postgres";
 import type { Claims, Context } from "../types.ts";
-import { asCaller } from "../database.ts";
+import { asCaller, become } from "../database.ts";
 import { accessDenied, invalidBucketName, invalidKey, invalidRequest, StorageError } from "./errors.ts";
 import type { Files } from "./files.ts";
 import type { Signer } from "./tokens.ts";
@@ -116,9 +116,16 @@ export class Call {
     return this.transaction(this.claims, work);
   }
 
-  /** A transaction as the service role, `auth.uid()` is null, policies do not apply. */
+  /**
+   * A transaction as the service role: `auth.uid()` is null, policies do not apply. It commits in the caller's scope, which the
+   * server sets again after each query: a deferred trigger sees the caller.
+   */
   asService<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.transaction({ role: "service_role" }, work);
+    return this.transaction({ role: "service_role" }, async (tx) => {
+      const result = await work(tx);
+      if (this.authenticated) await become(tx, this.claims);
+      return result;
+    });
   }
 
   /** Everything `work` does happens, triggers included, and is then rolled back. */

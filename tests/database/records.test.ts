@@ -248,3 +248,68 @@ Deno.test("a file deleted with the service key is said to be deleted, and keeps 
   );
   assertEquals(records.map(({ event }) => event), ["received", "deleted"]);
 });
+
+/** Calls a function as PostgREST would for a token with these claims. */
+async function actAs(claims: Record<string, unknown>, statement: string): Promise<string | undefined> {
+  const sql = connect();
+  try {
+    await sql.begin(async (tx) => {
+      await tx`select set_config('request.jwt.claims', ${JSON.stringify(claims)}, true),
+        set_config('role', ${String(claims.role)}, true)`;
+      await tx.unsafe(statement);
+      throw new Error("let through");
+    });
+  } catch (failure) {
+    return (failure as { code?: string }).code ?? (failure as Error).message;
+  } finally {
+    await sql.end();
+  }
+}
+
+Deno.test("a user can have recorded what users do in their own municipality, and nothing that the system does", async () => {
+  const { id: ours } = MUNICIPALITIES.mbombela, { id: others } = MUNICIPALITIES.polokwane;
+  const file = crypto.randomUUID();
+  const claims = {
+    role: "authenticated",
+    sub: crypto.randomUUID(),
+    app_metadata: { tenant_id: ours, role: "admin" },
+  };
+  const record = (kind: string, tenant: string, event: string) =>
+    `select private.record_${kind}_event('${tenant}', '${event}', '{}', '${file}')`;
+
+  assertEquals(await actAs(claims, record("user", ours, "certified")), "let through");
+  assertEquals(await actAs(claims, record("user", others, "certified")), "42501");
+  for (const event of ["received", "stored", "hashed", "moved", "failed", "deleted"]) {
+    assertEquals(await actAs(claims, record("user", ours, event)), "42501", event);
+  }
+  const { sub: _, ...nobody } = claims;
+  assertEquals(await actAs(nobody, record("user", ours, "certified")), "42501", "a token without a user");
+  for (const role of ["anon", "authenticated", "service_role"]) {
+    assertEquals(await actAs({ ...claims, role }, record("system", ours, "received")), "42501", role);
+  }
+});
+
+Deno.test("the receipt of a file uploaded with the user's own token is the system's record, not the user's act", async () => {
+  const citizen = await person("citizen");
+  const { file, path } = await uploaded(citizen);
+  const sql = connect();
+  const rows = await sql`
+    select r.event, r.user_id, r.user_role, r.details ->> 'uploaded_by' as uploaded_by
+    from public.custody_records r where r.file_id = ${file} and r.event = 'received'`;
+  await sql.end();
+  assertEquals([...rows], [{
+    event: "received",
+    user_id: null,
+    user_role: null,
+    uploaded_by: citizen.userId,
+  }], path);
+});
+
+async function uploaded(owner: Awaited<ReturnType<typeof person>>): Promise<{ file: string; path: string }> {
+  const file = crypto.randomUUID();
+  const path = `${owner.tenant}/${file}/photo.jpg`;
+  const { error } = await owner.supabase.storage.from("evidence")
+    .upload(path, new Uint8Array([0xff, 0xd8, 0xff, 0xe0]), { contentType: "image/jpeg" });
+  assertEquals(error, null);
+  return { file, path };
+}

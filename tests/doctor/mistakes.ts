@@ -282,7 +282,7 @@ export const MISTAKES: Partial<Record<Problem, Mistake>> = {
       [WITHOUT_TRIGGERS, file({ status: "'failed'", last_error: "'media_refused'" })],
       // one that came long ago, tried again and failed now
       [
-        `select private.record_custody('${TENANT}', '${FILE}', 'failed')`,
+        `select private.record_system_event('${TENANT}', 'failed', '{}', '${FILE}')`,
         WITHOUT_TRIGGERS,
         file({ status: "'failed'", last_error: "'media_refused'", created_at: "now() - interval '1 year'" }),
       ],
@@ -341,7 +341,7 @@ export const MISTAKES: Partial<Record<Problem, Mistake>> = {
   },
   custody_tampered: {
     ways: [[
-      `select private.record_custody('${TENANT}', '${FILE}', 'received')`,
+      `select private.record_system_event('${TENANT}', 'received', '{}', '${FILE}')`,
       WITHOUT_TRIGGERS,
       "update public.custody_records set event = 'certified'",
     ]],
@@ -376,7 +376,7 @@ export const LONG_AGO = [
 
 /** A file that Storage lost. */
 export const LOST = [
-  `select private.record_custody('${TENANT}', '${FILE}', 'received', '{"bucket": "evidence", "filename": "photo.jpg", "file_size": 1}')`,
+  `select private.record_system_event('${TENANT}', 'received', '{"bucket": "evidence", "filename": "photo.jpg", "file_size": 1}', '${FILE}')`,
   WITHOUT_TRIGGERS,
   file({ status: "'stored'", file_size: "1", stored_at: "now()" }),
 ];

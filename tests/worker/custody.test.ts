@@ -62,8 +62,10 @@ async function chain(): Promise<number> {
   await someFile(MBOMBELA);
   await workToTheEnd(own);
   if (await lastSeq(MBOMBELA) < 300) {
-    await superuser`select private.record_custody(${MBOMBELA}, ${await someFile(MBOMBELA)}, 'url_signed',
-      jsonb_build_object('expires_in', n, 'request_id', 'r' || n)) from generate_series(1, 300) n`;
+    await superuser`select private.record_system_event(${MBOMBELA}, 'url_signed',
+      jsonb_build_object('expires_in', n, 'request_id', 'r' || n), ${await someFile(
+      MBOMBELA,
+    )}) from generate_series(1, 300) n`;
     await workToTheEnd(own);
   }
   return await lastSeq(MBOMBELA);
@@ -90,8 +92,8 @@ for (const tenants of [[MBOMBELA], [MBOMBELA, POLOKWANE]]) {
       const sql = postgres(url, { max: 1, onnotice: () => {} });
       for (let n = 0; n < count / 8; n++) {
         const at = (writer + n) % tenants.length;
-        await sql`select private.record_custody(${tenants[at]!}, ${about[at]!}, 'url_signed',
-          ${sql.json({ expires_in: 300, request_id: `${writer} ${n}` })})`;
+        await sql`select private.record_system_event(${tenants[at]!}, 'url_signed',
+          ${sql.json({ expires_in: 300, request_id: `${writer} ${n}` })}, ${about[at]!})`;
       }
       await sql.end();
     }));
@@ -144,6 +146,7 @@ const FORGERIES: Record<string, string> = {
   tenant_id: "gen_random_uuid()",
   seq: "seq + 1000000",
   file_id: "gen_random_uuid()",
+  ticket_id: "case when ticket_id is null then gen_random_uuid() end",
   event: "case event when 'hashed' then 'stored' else 'hashed' end",
   recorded_at: "recorded_at + interval '1 microsecond'",
   user_id: "case when user_id is null then gen_random_uuid() end",
@@ -216,7 +219,7 @@ test("records deleted, added or swapped are found", async () => {
     tx.unsafe(
       `insert into public.custody_records
        select (private_record.r).* from (
-         select row(tenant_id, seq + 1, file_id, event, clock_timestamp(), user_id, user_role, details, ${previous},
+         select row(tenant_id, seq + 1, file_id, ticket_id, event, clock_timestamp(), user_id, user_role, details, ${previous},
            repeat('0', 64))::public.custody_records as r
          from public.custody_records where tenant_id = $1 and seq = $2
        ) private_record`,
@@ -356,12 +359,8 @@ test("no API role, the service included, adds, changes, deletes or truncates a r
     for (const schema of ["private", "public"]) {
       for (
         const [name, args] of [
-          ["record_custody", {
-            tenant_id: MBOMBELA,
-            file_id: record!.file_id,
-            event: "certified",
-            details: {},
-          }],
+          ["record_system_event", { tenant_id: MBOMBELA, event: "received", file_id: record!.file_id }],
+          ["record_user_event", { tenant_id: MBOMBELA, event: "certified", file_id: record!.file_id }],
           ["first_tampered", { tenant_id: null }],
           ["custody_head", { tenant_id: MBOMBELA }],
           ["retry_media", { file_id: record!.file_id }],
