@@ -1,6 +1,6 @@
 /** Asks the functions of a live project from outside, in ways that leave no trace in its tables. */
 import { encodeBase64 } from "deno-std/encoding/base64.js";
-import { authHeaders } from "../shared/platform/environment.ts";
+import { authHeaders } from "../shared/platform/project.ts";
 import { signedText } from "../shared/twilio/signature.ts";
 
 /** What the probes need. Without one of the last three, the signed webhook is reported as not tried. */

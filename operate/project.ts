@@ -1,7 +1,8 @@
 /** What an operator's commands share: the project they are for, its settings, and errors that say what to do next. */
 import { parseEnv } from "node:util";
 import { PostgrestClient } from "@supabase/postgrest-js";
-import { authHeaders, type Environment, type Project } from "../shared/platform/environment.ts";
+import { authHeaders, type Project } from "../shared/platform/project.ts";
+import type { Variables } from "../shared/platform/settings.ts";
 
 /** The file that docs/deploy.md makes. */
 export const SETTINGS_FILE = ".env.production";
@@ -10,7 +11,7 @@ export const SETTINGS_FILE = ".env.production";
 export class UsageError extends Error {}
 
 /** The settings of a command. */
-export interface OperatorEnvironment extends Environment {
+export interface OperatorEnvironment extends Variables {
   /** Where they were looked for, for messages. */
   readonly sources: string;
 }
@@ -42,17 +43,17 @@ export function operatorEnvironment(file?: string): OperatorEnvironment {
   return either(shell, fromFile(SETTINGS_FILE), `the environment or ${SETTINGS_FILE}`);
 }
 
-function fromFile(file: string): Environment {
+function fromFile(file: string): Variables {
   const settings = readSettingsFile(file);
   return asFunctionsHaveThem({ get: (name) => settings[name] });
 }
 
-function either(first: Environment, second: Environment, sources: string): OperatorEnvironment {
+function either(first: Variables, second: Variables, sources: string): OperatorEnvironment {
   return { get: (name) => first.get(name) || second.get(name), sources };
 }
 
 /** An operator has the URL under the name of the functions' secret, and one secret key. */
-function asFunctionsHaveThem(settings: Environment): Environment {
+function asFunctionsHaveThem(settings: Variables): Variables {
   const derived: Record<string, () => string | undefined> = {
     SUPABASE_URL: () => settings.get("PUBLIC_SUPABASE_URL"),
     SUPABASE_SECRET_KEYS: () => {
@@ -91,7 +92,7 @@ export function connectProject(
   return { project, tables: new PostgrestClient(`${url}/rest/v1`, { headers: authHeaders(project) }) };
 }
 
-function secretKey(environment: Environment): string {
+function secretKey(environment: Variables): string {
   try {
     return JSON.parse(environment.get("SUPABASE_SECRET_KEYS")!).default;
   } catch {

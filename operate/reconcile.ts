@@ -3,9 +3,9 @@
 // Without --apply nothing is changed. Exit status: 0 nothing is missing (any more), 1 something is, 2 it did not work.
 import { encodeBase64 } from "deno-std/encoding/base64.js";
 import { recordMessage } from "../shared/evidence/intake.ts";
-import type { Environment } from "../shared/platform/environment.ts";
+import { type IntakeServices, intakeServices } from "../shared/evidence/services.ts";
 import { ServiceError } from "../shared/platform/errors.ts";
-import { type Credentials, credentialsFrom } from "../shared/twilio/media.ts";
+import type { Credentials } from "../shared/twilio/media.ts";
 import { parseMessage } from "../shared/twilio/message.ts";
 import { connectProject, needed, operatorEnvironment, runCommand, UsageError } from "./project.ts";
 
@@ -34,7 +34,9 @@ async function reconcile(args: string[]): Promise<number> {
   ) {
     needed(environment, name, where);
   }
-  const twilio = new TwilioApi(options.twilioUrl, environment);
+  const services = await intakeServices(environment);
+  const accountSid = environment.get("TWILIO_ACCOUNT_SID")!;
+  const twilio = new TwilioApi(options.twilioUrl, accountSid, services.twilio.credentials);
   const { tables } = connectProject(environment);
 
   const numbers = await tables.from("whatsapp_numbers").select("number");
@@ -60,7 +62,7 @@ async function reconcile(args: string[]): Promise<number> {
       console.log(
         `missing: ${message.sid}, ${message.date_sent}, to ${message.to}, ${message.num_media} media`,
       );
-      if (!options.apply || !await takeIn(environment, twilio, message)) missing++;
+      if (!options.apply || !await takeIn(services, twilio, message)) missing++;
     }
     if (received.length > 100) {
       console.log(`${Math.min(at + 100, received.length)} of ${received.length} compared`);
@@ -74,7 +76,7 @@ async function reconcile(args: string[]): Promise<number> {
 }
 
 /** Records a message as its webhook would have; the media worker fetches its media. */
-async function takeIn(environment: Environment, twilio: TwilioApi, message: TwilioMessage): Promise<boolean> {
+async function takeIn(services: IntakeServices, twilio: TwilioApi, message: TwilioMessage): Promise<boolean> {
   try {
     const params = new URLSearchParams({
       MessageSid: message.sid,
@@ -90,7 +92,7 @@ async function takeIn(environment: Environment, twilio: TwilioApi, message: Twil
       params.set(`MediaUrl${index}`, url);
       params.set(`MediaContentType${index}`, contentType);
     });
-    const { media: records } = await recordMessage(environment, parseMessage(params), params, null);
+    const { media: records } = await recordMessage(services, parseMessage(params), params, null);
     console.log(`  taken in; the media worker fetches its ${records.length} media within some minutes`);
     return true;
   } catch (error) {
@@ -103,13 +105,11 @@ async function takeIn(environment: Environment, twilio: TwilioApi, message: Twil
 
 /** The two lists of Twilio's API that are needed. */
 class TwilioApi {
-  readonly accountSid: string;
-  private readonly credentials: Credentials;
-
-  constructor(private readonly url: string, environment: Environment) {
-    this.accountSid = environment.get("TWILIO_ACCOUNT_SID")!;
-    this.credentials = credentialsFrom(environment);
-  }
+  constructor(
+    private readonly url: string,
+    readonly accountSid: string,
+    private readonly credentials: Credentials,
+  ) {}
 
   async messages(from: Date, to: Date): Promise<TwilioMessage[]> {
     const query = new URLSearchParams({

@@ -4,7 +4,7 @@
 // once they are gone. Exit status: 0 done, 2 it did not work.
 import { retry } from "deno-std/async/retry.js";
 import postgres from "postgres";
-import { authHeaders, type Project } from "../shared/platform/environment.ts";
+import { authHeaders, type Project } from "../shared/platform/project.ts";
 import {
   connectDatabase,
   databaseAnswers,

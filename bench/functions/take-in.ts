@@ -2,7 +2,7 @@
 // does the same after its answer, as many at a time.
 import pLimit from "p-limit";
 import { AT_ONCE } from "../../shared/evidence/transfer.ts";
-import { secretProject } from "../../shared/platform/environment.ts";
+import { secretProject } from "../../shared/platform/project.ts";
 import { StorageService } from "../../shared/storage/service.ts";
 import { takeIn } from "../../shared/storage/take-in.ts";
 import { credentialsFrom, fetchMedium } from "../../shared/twilio/media.ts";

@@ -1,25 +1,31 @@
 // Twilio's webhook for incoming messages: checked, recorded, answered with TwiML; its media follow in the background.
 import type {} from "@supabase/functions-js/src/edge-runtime.d.ts";
 import { type PendingMedium, recordMessage } from "../../shared/evidence/intake.ts";
-import type { Environment } from "../../shared/platform/environment.ts";
+import { type IntakeServices, intakeServices } from "../../shared/evidence/services.ts";
+import { once } from "../../shared/platform/once.ts";
+import type { Variables } from "../../shared/platform/settings.ts";
 import { AnswersFirst } from "../../shared/request/answers-first.ts";
 import { pipeline } from "../../shared/request/pipeline.ts";
-import { readWebhook } from "../../shared/request/webhook.ts";
+import { readWebhook, webhookSettings } from "../../shared/request/webhook.ts";
 import { parseMessage } from "../../shared/twilio/message.ts";
 import { replyText, twiml } from "../../shared/twilio/reply.ts";
 
 /** Makes the handler. Answers 200, or 400, 403, 404, 405, 413, 415, 500, 503 as docs/errors.md says. */
-export function twilioMedia(environment: Environment): (request: Request) => Promise<Response> {
+export function twilioMedia(variables: Variables): (request: Request) => Promise<Response> {
   const name = "twilio-media";
+  const settings = once(() => webhookSettings(variables));
+  // what the transfer needs is made at once: a webhook that is answered must be able to finish
+  const services = once(() => intakeServices(variables));
   const answers = new AnswersFirst();
 
   return pipeline(
-    { name, environment, browsers: false },
+    { name },
     (request, { requestId, note }) =>
       answers.answer(async () => {
-        const { params, ticketId } = await readWebhook(request, environment);
+        const ready = await services();
+        const { params, ticketId } = await readWebhook(request, settings());
         const message = parseMessage(params);
-        const recorded = await recordMessage(environment, message, params, ticketId);
+        const recorded = await recordMessage(ready, message, params, ticketId);
         note("media", message.media.length);
         note("duplicate", recorded.duplicate);
 
@@ -28,17 +34,21 @@ export function twilioMedia(environment: Environment): (request: Request) => Pro
             record,
             url: message.media[record.media_index]!.url,
           }));
-          EdgeRuntime.waitUntil(transfer(media, requestId));
+          EdgeRuntime.waitUntil(transfer(ready, media, requestId));
         }
         return twiml(replyText(recorded));
       }),
   );
 
-  async function transfer(media: { record: PendingMedium; url: string }[], requestId: string): Promise<void> {
+  async function transfer(
+    ready: IntakeServices,
+    media: { record: PendingMedium; url: string }[],
+    requestId: string,
+  ): Promise<void> {
     await answers.given();
     // loaded here, so that a new worker answers sooner
     const { transferMedia } = await import("../../shared/evidence/transfer.ts");
-    await transferMedia(environment, media, { name, requestId });
+    await transferMedia(ready, media, { name, requestId });
   }
 }
 

@@ -1,6 +1,6 @@
 /** Whether pg_cron calls the media worker, and with a key that is let in. */
 import type postgres from "postgres";
-import { authHeaders } from "../../shared/platform/environment.ts";
+import { authHeaders } from "../../shared/platform/project.ts";
 import type { Finding, Outcome } from "./findings.ts";
 
 /** Minutes without a run that has succeeded; one is begun each minute. */

@@ -1,6 +1,6 @@
 /** Whether the schema is the migrations': pushed, and not changed by hand since. */
 import type postgres from "postgres";
-import { authHeaders } from "../../shared/platform/environment.ts";
+import { authHeaders } from "../../shared/platform/project.ts";
 import {
   type CatalogueFile,
   compareCatalogues,

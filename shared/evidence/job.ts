@@ -1,6 +1,5 @@
 /** One job on a file: done, or noted as failed; either way one line of log. */
-import { rpc } from "../platform/database.ts";
-import { type Environment, secretProject } from "../platform/environment.ts";
+import type { DatabaseClient } from "../platform/database.ts";
 import { StorageServiceError } from "../platform/errors.ts";
 import { describe, log } from "../platform/log.ts";
 
@@ -17,7 +16,7 @@ export interface Job {
  * final stand in the file's record. Throws what noting the failure throws: then the job comes due again by itself.
  */
 export async function runJob(
-  environment: Environment,
+  database: DatabaseClient,
   job: Job,
   work: () => Promise<Record<string, number> | void>,
 ): Promise<boolean> {
@@ -32,7 +31,7 @@ export async function runJob(
       ? error
       : { reason: "internal", final: false };
     log({ ...job, code: reason, final, cause: describe((error as Error).cause ?? error), ms: ms() });
-    await rpc(secretProject(environment), "fail_media_work", { file_id: job.file_id, reason, final });
+    await database.call("fail_media_work", { file_id: job.file_id, reason, final });
     return false;
   }
 }

@@ -1,14 +1,13 @@
 /** Moving a WhatsApp medium from Twilio to Storage, once, whatever dies on the way. */
 import pLimit from "p-limit";
-import { rpc } from "../platform/database.ts";
-import { type Environment, required, secretProject } from "../platform/environment.ts";
 import { StorageServiceError } from "../platform/errors.ts";
 import { describe, log } from "../platform/log.ts";
-import { StorageService } from "../storage/service.ts";
+import type { StorageService } from "../storage/service.ts";
 import { digest, type Source, takeIn, type TakenIn } from "../storage/take-in.ts";
-import { type Credentials, credentialsFrom, deleteMedium, fetchMedium } from "../twilio/media.ts";
+import { type Credentials, deleteMedium, fetchMedium } from "../twilio/media.ts";
 import type { PendingMedium } from "./intake.ts";
 import { type Job, runJob } from "./job.ts";
+import type { SystemServices } from "./services.ts";
 
 /** Twilio's limit for a WhatsApp medium. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -32,7 +31,7 @@ const slots = pLimit(AT_ONCE);
  * cannot be written stays pending, for the worker. One line of log a medium.
  */
 export async function transferMedia(
-  environment: Environment,
+  services: SystemServices,
   media: { record: PendingMedium; url: string }[],
   context: { name: string; requestId: string },
 ): Promise<void> {
@@ -43,8 +42,8 @@ export async function transferMedia(
       file_id: record.file_id,
       job: "transfer",
     };
-    await runJob(environment, job, async () => {
-      const { file_size } = await transferMedium(environment, record, url, job);
+    await runJob(services.database, job, async () => {
+      const { file_size } = await transferMedium(services, record, url, job);
       return { bytes: file_size };
     }).catch((error) => log({ ...job, code: "internal", job: "note_failure", cause: describe(error) }));
   });
@@ -56,15 +55,12 @@ export async function transferMedia(
  * so. Throws StorageServiceError.
  */
 export async function transferMedium(
-  environment: Environment,
+  { database, storage, twilio }: SystemServices,
   record: PendingMedium,
   url: string,
   job: Job,
 ): Promise<Transferred> {
-  const project = secretProject(environment);
-  const storage = new StorageService(project, required(environment, "SUPABASE_URL"));
-  const credentials = credentialsFrom(environment);
-
+  const { credentials, deletesMedia } = twilio;
   const taken = await takeIn(storage, await sourceOf(url, record, credentials), record, MAX_BYTES)
     .catch((error) => {
       if (error instanceof StorageServiceError && error.reason === "already_stored") {
@@ -72,16 +68,17 @@ export async function transferMedium(
       }
       throw error;
     });
-  const removing = environment.get("TWILIO_DELETE_MEDIA") === "true";
-  if (removing && (await digest(await storage.read(record))).sha256 !== taken.sha256) throw hashMismatch();
+  if (deletesMedia && (await digest(await storage.read(record))).sha256 !== taken.sha256) {
+    throw hashMismatch();
+  }
 
   const { file_id, bucket, path } = record;
-  await rpc(project, "complete_media_transfer", {
+  await database.call("complete_media_transfer", {
     file_id,
     sha256: taken.sha256,
     file_size: taken.file_size,
   });
-  if (removing) await removeTwiliosCopy(url, credentials, job);
+  if (deletesMedia) await removeTwiliosCopy(url, credentials, job);
   return { file_id, bucket, path, ...taken };
 }
 

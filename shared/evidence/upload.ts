@@ -1,9 +1,13 @@
 /** A dashboard's upload: announced, then given a place that row-level security lets its user write to. */
-import type { Bucket, UploadUrlRequest, UploadUrlResponse } from "../contracts.ts";
-import { rpc } from "../platform/database.ts";
-import { type Environment, publishableProject, required } from "../platform/environment.ts";
+import * as z from "zod/mini";
+import { Bucket, type UploadUrlRequest, type UploadUrlResponse } from "../contracts.ts";
 import { objectName } from "../storage/object-name.ts";
-import { StorageService } from "../storage/service.ts";
+import type { CallerServices } from "./services.ts";
+
+/** As `create_upload_slot` answers. */
+const Slots = z.tuple([
+  z.object({ bucket: Bucket, path: z.string(), file_id: z.string(), max_bytes: z.number() }),
+]);
 
 /**
  * Announces the file (a `pending` record; it expires if nothing comes) and asks Storage, as the caller, for a signed
@@ -11,14 +15,11 @@ import { StorageService } from "../storage/service.ts";
  * `unsupported_media_type`, `storage_unavailable`.
  */
 export async function makeUploadSlot(
-  environment: Environment,
+  { database, storage }: CallerServices,
   token: string,
   file: UploadUrlRequest,
 ): Promise<UploadUrlResponse> {
-  const project = publishableProject(environment);
-  const storage = new StorageService(project, required(environment, "PUBLIC_SUPABASE_URL"), token);
-  const [slot] = await rpc<[{ bucket: Bucket; path: string; file_id: string; max_bytes: number }]>(
-    project,
+  const [slot] = await database.as(token).call(
     "create_upload_slot",
     {
       purpose: file.purpose,
@@ -29,9 +30,9 @@ export async function makeUploadSlot(
       ticket_id: file.ticket_id ?? null,
       declared_sha256: file.sha256 ?? null,
     },
-    token,
+    Slots,
   );
-  const ticket = await storage.createUploadTicket(slot);
+  const ticket = await storage.as(token).createUploadTicket(slot);
   return {
     ...slot,
     token: ticket.token,

@@ -1,13 +1,15 @@
 /** The media worker's round: takes what is due, one file at a time, until nothing is or its time is up. */
-import type { Bucket } from "../contracts.ts";
-import { rpc } from "../platform/database.ts";
-import { type Environment, notConfigured, required, secretProject } from "../platform/environment.ts";
+import * as z from "zod/mini";
+import { Bucket } from "../contracts.ts";
 import { StorageServiceError } from "../platform/errors.ts";
+import type { Fernet } from "../platform/fernet.ts";
+import { log } from "../platform/log.ts";
+import { notConfigured } from "../platform/settings.ts";
 import { agreedType, sniffType } from "../storage/media-type.ts";
-import { StorageService, type StoredFile } from "../storage/service.ts";
+import type { StorageService, StoredFile } from "../storage/service.ts";
 import { digest } from "../storage/take-in.ts";
 import { type Job, runJob } from "./job.ts";
-import { fernetFrom } from "./sealing.ts";
+import type { SystemServices } from "./services.ts";
 import { hashMismatch, transferMedium } from "./transfer.ts";
 
 /** Milliseconds of a round; a request must be answered within 150 s, and the last file begun may take a minute. */
@@ -16,17 +18,27 @@ const ROUND_MS = 60_000;
 const ROUND_BYTES = 48 * 1024 * 1024;
 
 /** One job, as `claim_media_work` gives it. */
-interface Work extends StoredFile {
-  work: "transfer" | "hash" | "move" | "delete_old" | "given_up";
-  file_id: string;
-  content_type: string;
+const Work = z.object({
+  work: z.enum(["transfer", "hash", "move", "delete_old"]),
+  file_id: z.string(),
+  bucket: Bucket,
+  path: z.string(),
+  content_type: z.string(),
   /** NULL for a medium not yet transferred. */
-  file_size: number | null;
-  sha256: string | null;
-  media_index: number | null;
-  moved_from: Bucket | null;
-  encrypted_payload: string | null;
-}
+  file_size: z.nullable(z.number()),
+  sha256: z.nullable(z.string()),
+  media_index: z.nullable(z.number()),
+  moved_from: z.nullable(Bucket),
+  encrypted_payload: z.nullable(z.string()),
+});
+type Work = z.infer<typeof Work>;
+
+/** `given_up`: the database has just failed it, since every try died without a word. `more`: ask again. */
+const Claim = z.nullable(z.union([
+  Work,
+  z.object({ work: z.literal("given_up"), file_id: z.string() }),
+  z.object({ work: z.literal("more") }),
+]));
 
 /** What a round did. */
 export interface Round {
@@ -39,27 +51,30 @@ export interface Round {
  * due again when its lease ends. One line of log a job. Throws where the database cannot be asked or told.
  */
 export async function runDueWork(
-  environment: Environment,
+  services: SystemServices,
   context: { name: string; requestId: string },
 ): Promise<Round> {
-  const project = secretProject(environment);
-  const storage = new StorageService(project, required(environment, "SUPABASE_URL"));
   const round = { done: 0, failed: 0 };
   const deadline = performance.now() + ROUND_MS;
   let bytes = 0;
   while (performance.now() < deadline && bytes < ROUND_BYTES) {
-    const work = await rpc<Work | { work: "more" } | null>(project, "claim_media_work", {});
+    const work = await services.database.call("claim_media_work", {}, Claim);
     if (!work) break;
     if (work.work === "more") continue;
-    // a medium's size is known once it is here
-    bytes += work.file_size ?? 4 * 1024 * 1024;
     const job = {
       function: context.name,
       request_id: context.requestId,
       file_id: work.file_id,
       job: work.work,
     };
-    const succeeded = await runJob(environment, job, () => perform(environment, storage, work, job));
+    if (work.work === "given_up") {
+      log({ ...job, code: "internal", final: true, ms: 0 });
+      round.failed++;
+      continue;
+    }
+    // a medium's size is known once it is here
+    bytes += work.file_size ?? 4 * 1024 * 1024;
+    const succeeded = await runJob(services.database, job, () => perform(services, work, job));
     if (succeeded) round.done++;
     else round.failed++;
   }
@@ -68,17 +83,16 @@ export async function runDueWork(
 
 /** Does it; the bytes that were stored or read back. */
 async function perform(
-  environment: Environment,
-  storage: StorageService,
+  services: SystemServices,
   work: Work,
   job: Job,
 ): Promise<{ bytes: number } | void> {
-  const project = secretProject(environment);
+  const { database, storage, sealer } = services;
   switch (work.work) {
     case "transfer": {
-      const url = await mediaUrl(environment, work);
+      const url = await mediaUrl(sealer, work);
       const { file_size } = await transferMedium(
-        environment,
+        services,
         { ...work, media_index: work.media_index! },
         url,
         job,
@@ -88,16 +102,14 @@ async function perform(
     case "hash": {
       const { sha256, file_size, head } = await readBack(storage, work, work);
       const sniffed = agreedType(work.content_type, await sniffType(head)) ?? null;
-      await rpc(project, "complete_media_hash", { file_id: work.file_id, sha256, sniffed_type: sniffed });
+      await database.call("complete_media_hash", { file_id: work.file_id, sha256, sniffed_type: sniffed });
       return { bytes: file_size };
     }
     case "move":
-      return { bytes: await move(environment, storage, work) };
-    case "given_up":
-      throw new StorageServiceError("internal", "Every try died without a word.", "internal");
+      return { bytes: await move(services, work) };
     case "delete_old":
       await storage.remove({ bucket: work.moved_from!, path: work.path });
-      await rpc(project, "complete_media_deletion", { file_id: work.file_id });
+      await database.call("complete_media_deletion", { file_id: work.file_id });
   }
 }
 
@@ -105,8 +117,7 @@ async function perform(
  * Into gbv-evidence: a copy, read back; then the record names it; then the old file goes, and with it every URL of it
  * that was handed out. A copy that an earlier try left is used if it is the same. Returns its size in bytes.
  */
-async function move(environment: Environment, storage: StorageService, work: Work): Promise<number> {
-  const project = secretProject(environment);
+async function move({ database, storage }: SystemServices, work: Work): Promise<number> {
   const target: StoredFile = { bucket: "gbv-evidence", path: work.path };
   const source = await readBack(storage, work, work);
   if (work.sha256 && work.sha256 !== source.sha256) throw hashMismatch();
@@ -115,9 +126,9 @@ async function move(environment: Environment, storage: StorageService, work: Wor
   });
   const copy = await readBack(storage, target, work);
   if (copy.sha256 !== source.sha256) throw hashMismatch();
-  await rpc(project, "complete_media_move", { file_id: work.file_id, sha256: copy.sha256 });
+  await database.call("complete_media_move", { file_id: work.file_id, sha256: copy.sha256 });
   await storage.remove(work);
-  await rpc(project, "complete_media_deletion", { file_id: work.file_id });
+  await database.call("complete_media_deletion", { file_id: work.file_id });
   return copy.file_size;
 }
 
@@ -129,10 +140,10 @@ async function readBack(storage: StorageService, file: StoredFile, { file_size }
 }
 
 /** Where the medium lies at Twilio, from the sealed parameters of its message. */
-async function mediaUrl(environment: Environment, work: Work): Promise<string> {
+async function mediaUrl(sealer: Fernet, work: Work): Promise<string> {
   let params: Record<string, string | string[]>;
   try {
-    params = JSON.parse(await (await fernetFrom(environment)).decrypt(work.encrypted_payload ?? ""));
+    params = JSON.parse(await sealer.decrypt(work.encrypted_payload ?? ""));
   } catch (cause) {
     throw notConfigured("ENCRYPTION_KEY_PREVIOUS", cause); // sealed with a key we no longer have
   }

@@ -49,10 +49,11 @@ function json<Schema extends z.ZodMiniType>(schema: Schema) {
 const keys = json(z.intersection(z.record(z.string(), text), z.object({ default: text })));
 
 /** As Auth publishes its keys, or the bare list. */
-const jwks = json(z.union([
-  z.object({ keys: z.array(z.looseObject({ kty: z.string() })) }),
-  z.pipe(z.array(z.looseObject({ kty: z.string() })), z.transform((keys) => ({ keys }))),
-]));
+const Key = z.looseObject({ kty: z.string() });
+export const Jwks = z.union([
+  z.object({ keys: z.array(Key) }),
+  z.pipe(z.array(Key), z.transform((keys) => ({ keys }))),
+]);
 
 /** The secrets that an operator sets, and the form of each. */
 export const SECRETS = {
@@ -81,7 +82,7 @@ const PLATFORM = {
   SUPABASE_URL: withoutSlash,
   SUPABASE_PUBLISHABLE_KEYS: keys,
   SUPABASE_SECRET_KEYS: keys,
-  SUPABASE_JWKS: jwks,
+  SUPABASE_JWKS: json(Jwks),
   SUPABASE_ANON_KEY: text,
   SUPABASE_SERVICE_ROLE_KEY: text,
 };

@@ -1,20 +1,10 @@
 /** Who calls, from the access token: verified here, since `verify_jwt` lets publishable and secret keys pass too. */
-import {
-  createLocalJWKSet,
-  decodeJwt,
-  decodeProtectedHeader,
-  errors,
-  type JWTPayload,
-  jwtVerify,
-} from "jose";
-import {
-  authHeaders,
-  type Environment,
-  notConfigured,
-  publishableProject,
-  required,
-} from "../platform/environment.ts";
+import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
 import { ServiceError } from "../platform/errors.ts";
+import { once } from "../platform/once.ts";
+import { authHeaders, publishableProject } from "../platform/project.ts";
+import { notConfigured, optional, required, type Variables } from "../platform/settings.ts";
+import { AuthKeys } from "./auth-keys.ts";
 import { bearerToken } from "./credentials.ts";
 
 /** A signed-in user. What he may do is decided by row-level security, with his own token. */
@@ -36,15 +26,20 @@ const MAX_KNOWN = 1_000;
  * Reads the keys once per worker, at the first request. A token whose signature was verified with them is remembered
  * until it expires: a dashboard calls with the same one for an hour.
  */
-export function makeIdentifyCaller(environment: Environment): IdentifyCaller {
-  let keys: ReturnType<typeof createLocalJWKSet> | undefined;
+export function makeIdentifyCaller(variables: Variables): IdentifyCaller {
+  const settings = once(() => {
+    const project = publishableProject(variables);
+    const jwks = optional(variables, "SUPABASE_JWKS");
+    return {
+      project,
+      keys: jwks && new AuthKeys(project, jwks),
+      issuers: [project.url, required(variables, "PUBLIC_SUPABASE_URL")].map((url) => `${url}/auth/v1`),
+    };
+  });
   const known = new Map<string, { caller: Caller; exp: number }>();
 
   return async (request) => {
-    const project = publishableProject(environment);
-    keys ??= readKeys(required(environment, "SUPABASE_JWKS"));
-    const issuers = [project.url, required(environment, "PUBLIC_SUPABASE_URL").replace(/\/+$/, "")]
-      .map((url) => `${url}/auth/v1`);
+    const { project, keys, issuers } = settings();
     const token = bearerToken(request);
     if (!token) throw unauthorized();
     const remembered = known.get(token);
@@ -55,13 +50,9 @@ export function makeIdentifyCaller(environment: Environment): IdentifyCaller {
     try {
       const { alg } = decodeProtectedHeader(token);
       local = alg !== "HS256";
-      claims = !local
-        ? await askAuthServer(project.url, authHeaders(project, token), token)
-        : (await jwtVerify(token, keys, {
-          algorithms: ["ES256", "RS256", "EdDSA"],
-          clockTolerance: CLOCK_TOLERANCE,
-        }))
-          .payload;
+      claims = local
+        ? await verify(token, keys)
+        : await askAuthServer(project.url, authHeaders(project, token), token);
     } catch (error) {
       if (error instanceof ServiceError) throw error;
       throw unauthorized(error instanceof errors.JOSEError ? error.code : undefined);
@@ -92,12 +83,10 @@ function isPast(exp: number): boolean {
   return exp < Date.now() / 1000 - CLOCK_TOLERANCE;
 }
 
-function readKeys(jwks: string): ReturnType<typeof createLocalJWKSet> {
-  try {
-    return createLocalJWKSet(JSON.parse(jwks));
-  } catch (cause) {
-    throw notConfigured("SUPABASE_JWKS", cause);
-  }
+async function verify(token: string, keys: AuthKeys | undefined): Promise<JWTPayload> {
+  if (!keys) throw notConfigured("SUPABASE_JWKS");
+  const options = { algorithms: ["ES256", "RS256", "EdDSA"], clockTolerance: CLOCK_TOLERANCE };
+  return (await jwtVerify(token, keys.find, options)).payload;
 }
 
 /** A project with a legacy shared secret (HS256) does not give it to functions: its Auth server knows. */

@@ -1,5 +1,4 @@
 /** What stands around every handler: method, CORS, request id, errors to answers, one line of log. */
-import { type Environment, required } from "../platform/environment.ts";
 import { ServiceError } from "../platform/errors.ts";
 import { describe, log } from "../platform/log.ts";
 import type { ErrorResponse } from "../contracts.ts";
@@ -14,14 +13,13 @@ export interface RequestContext {
 export interface PipelineOptions {
   /** The function's name, for the log. */
   name: string;
-  environment: Environment;
-  /** Whether browsers call it (from ALLOWED_ORIGINS). */
-  browsers: boolean;
+  /** Origins of the pages that may call it, `*` for any; without it no browser may. */
+  origins?: () => string[];
 }
 
 /** Makes a `fetch` handler: POST runs `work`, OPTIONS answers a preflight, and whatever is thrown becomes an answer. */
 export function pipeline(
-  { name, environment, browsers }: PipelineOptions,
+  { name, origins }: PipelineOptions,
   work: (request: Request, context: RequestContext) => Promise<Response>,
 ): (request: Request) => Promise<Response> {
   return async (request) => {
@@ -33,7 +31,7 @@ export function pipeline(
     let response: Response;
     let code = "ok";
     try {
-      if (browsers) cors = corsHeaders(request, required(environment, "ALLOWED_ORIGINS"));
+      if (origins) cors = corsHeaders(request, origins());
       if (request.method === "OPTIONS") response = new Response(null, { status: 204 });
       else if (request.method === "POST") response = await work(request, context);
       else throw new ServiceError("method_not_allowed", "Use POST.");
@@ -69,10 +67,9 @@ function errorResponse({ code, status, message, details }: ServiceError, request
 const ALLOWED_HEADERS =
   "authorization, x-client-info, apikey, content-type, x-region, x-retry-count, traceparent, tracestate, baggage";
 
-/** For an origin of ALLOWED_ORIGINS (separated by commas; `*` for any); to another, no header: its browser refuses. */
-function corsHeaders(request: Request, allowedOrigins: string): Record<string, string> {
+/** For an allowed origin; to another, no header: its browser refuses. */
+function corsHeaders(request: Request, allowed: string[]): Record<string, string> {
   const origin = request.headers.get("origin");
-  const allowed = allowedOrigins.split(",").map((entry) => entry.trim());
   const headers: Record<string, string> = { vary: "origin" };
   if (origin && (allowed.includes(origin) || allowed.includes("*"))) {
     headers["access-control-allow-origin"] = origin;

@@ -1,20 +1,20 @@
-/** Calls by the system itself: the schedule, with a secret key of the project. */
-import { type Environment, required, secretKeys } from "../platform/environment.ts";
+/** Calls by the system itself: the schedule, with a key of its own or a secret key of the project. */
 import { ServiceError } from "../platform/errors.ts";
+import { secretKeys } from "../platform/project.ts";
+import { optional, type Variables } from "../platform/settings.ts";
 import { bearerToken, sameText } from "./credentials.ts";
 
-/**
- * Lets pass who sends one of the project's secret keys, as `apikey` or as Bearer. Throws `unauthorized`, or
- * `not_configured` where a secret that the work needs is missing.
- */
-export function requireSecretKey(request: Request, environment: Environment): void {
-  const known = secretKeys(environment);
-  ["ENCRYPTION_KEY_CURRENT", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"].forEach((name) =>
-    required(environment, name)
-  );
+/** The keys that the system calls with. */
+export function systemKeys(variables: Variables): string[] {
+  const own = optional(variables, "MEDIA_WORKER_KEY");
+  return [...secretKeys(variables), ...own ? [own] : []];
+}
+
+/** Accepts requests that carry one of the keys, as `apikey` or as Bearer. Throws `unauthorized`. */
+export function requireKey(request: Request, keys: string[]): void {
   const offered = request.headers.get("apikey") ?? bearerToken(request) ?? "";
   // every key is compared, so that time tells nothing
-  if (known.filter((key) => sameText(key, offered)).length === 0) {
+  if (keys.filter((key) => sameText(key, offered)).length === 0) {
     throw new ServiceError("unauthorized", "A secret key is needed.");
   }
 }

@@ -1,30 +1,34 @@
 /** Twilio's caller check: the signature before anything is looked up, then the account. */
-import { type Environment, notConfigured, required, secretProject } from "../platform/environment.ts";
 import { ServiceError } from "../platform/errors.ts";
-import { credentialsFrom } from "../twilio/media.ts";
+import { required, type Variables } from "../platform/settings.ts";
 import { isSignedByTwilio } from "../twilio/signature.ts";
 import { readText } from "./body.ts";
 import { sameText } from "./credentials.ts";
 
-/** What the transfer needs later is asked for at once: a webhook that is answered must be able to finish. */
-const NEEDED = ["ENCRYPTION_KEY_CURRENT", "SENDER_HASH_KEY"];
+/** What a webhook is checked against. */
+export interface WebhookSettings {
+  accountSid: string;
+  authToken: string;
+  /** As entered at Twilio. */
+  url: string;
+}
+
+export function webhookSettings(variables: Variables): WebhookSettings {
+  return {
+    accountSid: required(variables, "TWILIO_ACCOUNT_SID"),
+    authToken: required(variables, "TWILIO_AUTH_TOKEN"),
+    url: required(variables, "TWILIO_WEBHOOK_URL"),
+  };
+}
 
 /**
- * The webhook's parameters, and the ticket its URL names. Throws `not_configured`, `payload_too_large`,
+ * The webhook's parameters, and the ticket its URL names. Throws `payload_too_large`,
  * `unsupported_media_type`, `invalid_signature`, `forbidden` (another account), `invalid_request`.
  */
 export async function readWebhook(
   request: Request,
-  environment: Environment,
+  { accountSid, authToken, url: publicUrl }: WebhookSettings,
 ): Promise<{ params: URLSearchParams; ticketId: string | null }> {
-  const accountSid = required(environment, "TWILIO_ACCOUNT_SID");
-  const authToken = required(environment, "TWILIO_AUTH_TOKEN");
-  const publicUrl = required(environment, "TWILIO_WEBHOOK_URL");
-  NEEDED.forEach((name) => required(environment, name));
-  if (!URL.canParse(publicUrl)) throw notConfigured("TWILIO_WEBHOOK_URL");
-  credentialsFrom(environment);
-  secretProject(environment);
-
   if (!request.headers.get("content-type")?.startsWith("application/x-www-form-urlencoded")) {
     await request.body?.cancel();
     throw new ServiceError("unsupported_media_type", "Twilio's webhook is form-encoded.");

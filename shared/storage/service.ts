@@ -2,7 +2,7 @@
 import { StorageClient, type StorageError } from "@supabase/storage-js";
 import { decodeJwt } from "jose";
 import type { Bucket } from "../contracts.ts";
-import { authHeaders, type Project } from "../platform/environment.ts";
+import { authHeaders, type Project } from "../platform/project.ts";
 import { StorageServiceError } from "../platform/errors.ts";
 import { inTime } from "../platform/in-time.ts";
 
@@ -27,9 +27,14 @@ export class StorageService {
   private readonly client: StorageClient;
   private readonly base: string;
 
-  constructor(project: Project, private readonly publicUrl: string, token?: string) {
+  constructor(private readonly project: Project, private readonly publicUrl: string, token?: string) {
     this.base = `${project.url}/storage/v1`;
     this.client = new StorageClient(this.base, authHeaders(project, token), fetchInTime);
+  }
+
+  /** Storage as the user of this token sees it. */
+  as(token: string): StorageService {
+    return new StorageService(this.project, this.publicUrl, token);
   }
 
   /** Lets whoever holds the result upload this one file; it never replaces one. Throws `forbidden` and others. */

@@ -1,8 +1,8 @@
 /** Downloading a medium: credentials go to api.twilio.com alone, redirects are followed by hand to Twilio's hosts. */
 import { encodeBase64 } from "deno-std/encoding/base64.js";
 import { retry, RetryError } from "deno-std/async/retry.js";
-import { type Environment, required } from "../platform/environment.ts";
 import { StorageServiceError } from "../platform/errors.ts";
+import { optional, required, type Variables } from "../platform/settings.ts";
 
 const API_HOST = "api.twilio.com";
 const CDN_HOST = /^([a-z0-9-]+\.)+twiliocdn\.com$/;
@@ -19,11 +19,11 @@ export interface Credentials {
   password: string;
 }
 
-export function credentialsFrom(environment: Environment): Credentials {
-  const user = environment.get("TWILIO_API_KEY_SID");
-  return user ? { user, password: required(environment, "TWILIO_API_KEY_SECRET") } : {
-    user: required(environment, "TWILIO_ACCOUNT_SID"),
-    password: required(environment, "TWILIO_AUTH_TOKEN"),
+export function credentialsFrom(variables: Variables): Credentials {
+  const user = optional(variables, "TWILIO_API_KEY_SID");
+  return user ? { user, password: required(variables, "TWILIO_API_KEY_SECRET") } : {
+    user: required(variables, "TWILIO_ACCOUNT_SID"),
+    password: required(variables, "TWILIO_AUTH_TOKEN"),
   };
 }
 

@@ -2,7 +2,7 @@
 import { signedUrl } from "../../functions/signed-url/index.ts";
 import { twilioMedia } from "../../functions/twilio-media/index.ts";
 import { uploadUrl } from "../../functions/upload-url/index.ts";
-import type { Environment } from "../../shared/platform/environment.ts";
+import type { Variables } from "../../shared/platform/settings.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { serviceFile } from "../support/files.ts";
 import {
@@ -18,7 +18,7 @@ import { MUNICIPALITIES, person } from "../support/stack.ts";
 import { newSender, signatureOf, webhook, webhookHeaders } from "../support/whatsapp.ts";
 
 /** Calls each function as somebody who would be served. */
-const SERVE: Record<string, (environment: Environment) => Promise<Answer>> = {
+const SERVE: Record<string, (environment: Variables) => Promise<Answer>> = {
   "upload-url": async (environment) =>
     await callHandler(uploadUrl(environment), {
       token: (await person("admin")).token,

@@ -1,6 +1,6 @@
 /** The functions' handlers run in this process, with an environment of a test's own. */
 import { SignJWT } from "jose";
-import type { Environment } from "../../shared/platform/environment.ts";
+import type { Variables } from "../../shared/platform/settings.ts";
 import { PUBLISHABLE_KEY, SECRET_KEY } from "./stack.ts";
 
 const NAMES = [
@@ -16,7 +16,7 @@ const NAMES = [
 ];
 
 /** What the stack's functions have, with changes; undefined leaves a variable out. */
-export function functionEnvironment(changes: Record<string, string | undefined> = {}): Environment {
+export function functionEnvironment(changes: Record<string, string | undefined> = {}): Variables {
   const all = new Map<string, string>([
     ...NAMES.map((name): [string, string] => [name, Deno.env.get(name) ?? ""]),
     ["SUPABASE_PUBLISHABLE_KEYS", JSON.stringify({ default: PUBLISHABLE_KEY })],

@@ -122,7 +122,11 @@ Deno.test("caller: a token that is not valid yet is refused", async () => {
 
 Deno.test("caller: a token forged with another key is refused, under our key's id and its own", async () => {
   await refused("unauthorized", await token(CLAIMS, theirs.privateKey));
-  await refused("unauthorized", await token(CLAIMS, theirs.privateKey, { kid: "theirs" }));
+  const unknown = await token(CLAIMS, theirs.privateKey, { kid: "theirs" });
+  await withFetch(
+    () => new Response(JWKS),
+    async () => assertEquals((await failureOf(() => bearer(unknown))).code, "unauthorized"),
+  );
   await refused("unauthorized", await token(CLAIMS, theirs.privateKey, { kid: undefined }));
 });
 
@@ -326,8 +330,91 @@ Deno.test("caller: where a variable is missing or useless nobody is let in, and 
 });
 
 Deno.test("caller: an empty key set lets nobody in", async () => {
-  const error = await failureOf(async () =>
-    bearer(await token(), { ...VARIABLES, SUPABASE_JWKS: '{"keys":[]}' })
+  const empty = '{"keys":[]}';
+  await withFetch(() => new Response(empty), async () => {
+    const error = await failureOf(async () => bearer(await token(), { ...VARIABLES, SUPABASE_JWKS: empty }));
+    assertEquals(error.code, "unauthorized");
+  });
+});
+
+// The environment's keys lag behind a rotation
+
+const rotated = await generateKeyPair("ES256", { extractable: true });
+const PUBLISHED = {
+  keys: [{ ...await exportJWK(rotated.publicKey), alg: "ES256", kid: "rotated", use: "sig" }],
+};
+const rotatedToken = (claims = CLAIMS) => token(claims, rotated.privateKey, { kid: "rotated" });
+const requestWith = (jwt: string) =>
+  new Request("http://localhost/", { headers: { authorization: `Bearer ${jwt}` } });
+
+Deno.test("caller: a token of a key that the environment does not have yet is verified with Auth's list, asked once", async () => {
+  for (const published of [PUBLISHED, PUBLISHED.keys]) {
+    const identifyCaller = makeIdentifyCaller(environmentOf(VARIABLES));
+    const sent = await withFetch(() => Response.json(published), async () => {
+      for (const sub of [USER, TENANT]) {
+        const jwt = await rotatedToken({ ...CLAIMS, sub });
+        assertEquals(await identifyCaller(requestWith(jwt)), { token: jwt, userId: sub });
+      }
+    });
+    assertEquals(sent.map(({ url }) => url), [`${PROJECT}/auth/v1/.well-known/jwks.json`]);
+  }
+});
+
+Deno.test("caller: a key that Auth no longer publishes opens nothing after its list was asked", async () => {
+  const identifyCaller = makeIdentifyCaller(environmentOf(VARIABLES));
+  await withFetch(() => Response.json(PUBLISHED), async () => {
+    await identifyCaller(requestWith(await rotatedToken()));
+    assertEquals(
+      (await failureOf(async () => identifyCaller(requestWith(await token())))).code,
+      "unauthorized",
+    );
+  });
+});
+
+Deno.test("caller: forged tokens of ever new keys make one question in half a minute, and shut nobody out", async () => {
+  const identifyCaller = makeIdentifyCaller(environmentOf(VARIABLES));
+  const realNow = Date.now;
+  try {
+    const sent = await withFetch(() => new Response(JWKS), async () => {
+      for (let i = 0; i < 20; i++) {
+        const forged = await token(CLAIMS, theirs.privateKey, { kid: `k${i}` });
+        assertEquals((await failureOf(() => identifyCaller(requestWith(forged)))).code, "unauthorized");
+      }
+      assertEquals((await identifyCaller(requestWith(await token()))).userId, USER);
+      Date.now = () => realNow() + 31_000;
+      const forged = await token(CLAIMS, theirs.privateKey, { kid: "later" });
+      assertEquals((await failureOf(() => identifyCaller(requestWith(forged)))).code, "unauthorized");
+    });
+    assertEquals(sent.length, 2);
+  } finally {
+    Date.now = realNow;
+  }
+});
+
+Deno.test("caller: while Auth's list cannot be had, a token of an unknown key lets nobody in and sends nobody to sign in again", async () => {
+  for (
+    const answer of [
+      () => new Response("no", { status: 503 }),
+      () => Response.json({ error: "no list" }),
+      () => Promise.reject(new TypeError("refused")),
+    ]
+  ) {
+    const identifyCaller = makeIdentifyCaller(environmentOf(VARIABLES));
+    const sent = await withFetch(answer, async () => {
+      for (const _ of [1, 2]) {
+        const failure = await failureOf(async () => identifyCaller(requestWith(await rotatedToken())));
+        assertEquals([failure.code, failure.log], ["internal", "auth keys"]);
+      }
+      assertEquals((await identifyCaller(requestWith(await token()))).userId, USER);
+    });
+    assertEquals(sent.length, 1);
+  }
+});
+
+Deno.test("caller: a project that signs with a shared secret needs no key set", async () => {
+  const jwt = await legacyToken();
+  await withFetch(
+    authServer(200),
+    async () => assertEquals((await bearer(jwt, { ...VARIABLES, SUPABASE_JWKS: undefined })).userId, USER),
   );
-  assertEquals(error.code, "unauthorized");
 });

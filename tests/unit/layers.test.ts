@@ -10,7 +10,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "evidence": ["storage", "twilio", "platform", "contracts.ts"],
   "storage": ["platform", "contracts.ts"],
   "twilio": ["platform", "contracts.ts"],
-  "platform": [],
+  "platform": ["database.types.ts"],
   "client": ["contracts.ts", "database.types.ts"],
   "responses.ts": ["contracts.ts"],
   "operate": ["evidence", "storage", "twilio", "platform", "contracts.ts"],

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { type ErrorCode, ServiceError, STATUS } from "../../shared/platform/errors.ts";
+import { required } from "../../shared/platform/settings.ts";
 import { pipeline, type RequestContext } from "../../shared/request/pipeline.ts";
 import { environmentOf, logOf } from "./tools.ts";
 
@@ -22,8 +23,11 @@ interface Options {
 async function run(work: Work, options: Options = {}) {
   const { browsers = true, method = "POST", headers, body } = options;
   const origins = "origins" in options ? options.origins : DASHBOARD;
-  const environment = environmentOf({ ALLOWED_ORIGINS: origins });
-  const handler = pipeline({ name: "a-function", environment, browsers }, work);
+  const variables = environmentOf({ ALLOWED_ORIGINS: origins });
+  const handler = pipeline({
+    name: "a-function",
+    ...browsers ? { origins: () => required(variables, "ALLOWED_ORIGINS") } : {},
+  }, work);
   let response = new Response();
   const { lines, text } = await logOf(async () => {
     response = await handler(new Request("http://localhost/f?secret=1", { method, headers, body }));

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertInstanceOf } from "../support/assert.ts";
 import type { SignedUrl } from "../../shared/contracts.ts";
-import { onlyFile, signFiles } from "../../shared/evidence/reading.ts";
+import { shown, signFiles } from "../../shared/evidence/reading.ts";
+import { readingServices } from "../../shared/evidence/services.ts";
 import { ServiceError } from "../../shared/platform/errors.ts";
 import { environmentOf, failureOf, type Sent, withFetch } from "./tools.ts";
 
@@ -34,7 +35,7 @@ interface Options {
 
 /** Asks for files of which the database says `files`; Storage signs all but those gone. */
 async function read({ files, request, variables = VARIABLES, gone = [], hidden = [], failing }: Options) {
-  let answers: Awaited<ReturnType<typeof signFiles>> = [];
+  let answers: ReturnType<typeof shown>[] = [];
   const sent = await withFetch(({ url, body, headers }) => {
     if (url.endsWith("/rest/v1/rpc/open_evidence")) {
       return files instanceof Response ? files : Response.json(files);
@@ -51,7 +52,8 @@ async function read({ files, request, variables = VARIABLES, gone = [], hidden =
   }, async () => {
     const asked = Array.isArray(files) ? files : [MISSING];
     const wanted = request ?? { files: asked.map((_, index) => ({ file_id: id(index) })) };
-    answers = await signFiles(environmentOf(variables), "user-token", wanted, "request-1");
+    const services = readingServices(environmentOf(variables));
+    answers = (await signFiles(services, "user-token", wanted, "request-1")).map(shown);
   });
   return { answers, sent, signing: sent.filter(({ url }) => url.includes("/object/sign/")) };
 }
@@ -223,19 +225,24 @@ Deno.test("reading: the download's name is the one given, by id and by path", as
   }
 });
 
-Deno.test("reading: the one file asked for is given, or its refusal thrown; not found and not allowed look the same", async () => {
-  const url = { bucket: "evidence", path: "p", file_id: id(1), signed_url: "u", expires_at: "t" } as const;
-  assertEquals(onlyFile([url]), url);
+Deno.test("reading: the one file asked for is given, or refused; not found and not allowed look the same", async () => {
+  const request = { file_id: id(1) };
+  assertEquals((await read({ files: [opened(1)], request })).answers.map(idOf), [id(1)]);
   for (
-    const [answer, code] of [
-      [{ error: { code: "not_found", message: "Not found." } }, "not_found"],
-      [{ error: { code: "forbidden", message: "No." } }, "not_found"],
-      [{ error: { code: "invalid_request", message: "Too long." } }, "invalid_request"],
+    const [files, code] of [
+      [[{ refused: "not_found" }], "not_found"],
+      [[{ refused: "invalid_request" }], "invalid_request"],
+      [[], "not_found"],
     ] as const
-  ) {
-    const failure = await failureOf(() => onlyFile([answer]));
+  ) assertEquals((await read({ files, request })).answers.map(idOf), [code]);
+});
+
+Deno.test("reading: an answer of the database that is not understood gives no URL", async () => {
+  for (const files of [[{ refused: "forbidden" }], [{ ...opened(1), expires_seconds: null }], null]) {
+    const failure = await failureOf(() =>
+      read({ files: files ?? Response.json(null), request: { file_id: id(1) } })
+    );
     assertInstanceOf(failure, ServiceError);
-    assertEquals(failure.code, code);
+    assertEquals([failure.code, failure.log], ["internal", "open_evidence answer"]);
   }
-  assertEquals((await failureOf(() => onlyFile([]))).code, "not_found");
 });

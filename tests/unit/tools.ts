@@ -1,8 +1,8 @@
 /** What the unit tests share: an environment, a pretend network, time that passes quickly, the log's lines. */
-import type { Environment } from "../../shared/platform/environment.ts";
+import type { Variables } from "../../shared/platform/settings.ts";
 
 /** An environment of these variables; one given as undefined is missing. */
-export function environmentOf(values: Record<string, string | undefined>): Environment {
+export function environmentOf(values: Record<string, string | undefined>): Variables {
   return { get: (name) => values[name] };
 }
 

@@ -9,7 +9,8 @@ import {
 import { twilioMedia } from "../../functions/twilio-media/index.ts";
 import { ServiceError } from "../../shared/platform/errors.ts";
 import { Fernet } from "../../shared/platform/fernet.ts";
-import { readWebhook } from "../../shared/request/webhook.ts";
+import { intakeServices } from "../../shared/evidence/services.ts";
+import { readWebhook, webhookSettings } from "../../shared/request/webhook.ts";
 import { environmentOf, failureOf, logOf, noFetch, type Sent, withFetch } from "./tools.ts";
 
 const URL_ = "https://project.supabase.co/functions/v1/twilio-media";
@@ -68,8 +69,13 @@ function webhook(options: Options = {}): Request {
   return new Request(INNER + query, { method: "POST", headers, body });
 }
 
-const read = (options?: Options, variables = VARIABLES) =>
-  readWebhook(webhook(options), environmentOf(variables));
+/** With all that twilio-media makes before it reads. */
+async function readSigned(request: Request, variables = VARIABLES) {
+  await intakeServices(environmentOf(variables));
+  return await readWebhook(request, webhookSettings(environmentOf(variables)));
+}
+
+const read = (options?: Options, variables = VARIABLES) => readSigned(webhook(options), variables);
 
 async function refused(code: string, options: Options, variables = VARIABLES): Promise<ServiceError> {
   const error = await failureOf(() => read(options, variables));
@@ -116,7 +122,7 @@ Deno.test("webhook: what X-Forwarded headers or Host say does not count, only th
   const headers = { "x-forwarded-host": "evil.example", "x-forwarded-proto": "https", "x-original-url": "/" };
   for (const [name, value] of Object.entries(headers)) request.headers.set(name, value);
   assertEquals(
-    (await failureOf(() => readWebhook(request, environmentOf(VARIABLES)))).code,
+    (await failureOf(() => readSigned(request))).code,
     "invalid_signature",
   );
 });
@@ -134,7 +140,7 @@ Deno.test("webhook: a query is taken byte for byte as it came over the wire", as
   const read: (string | null)[] = [];
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
     read.push(
-      await readWebhook(request, environmentOf(VARIABLES)).then(({ ticketId }) => ticketId, (error) => error),
+      await readSigned(request).then(({ ticketId }) => ticketId, (error) => error),
     );
     return new Response();
   });
@@ -172,7 +178,7 @@ Deno.test("webhook: where the configured URL has a query of its own, that one co
   assertEquals((await read({ signed: configured }, variables)).ticketId, TICKET);
   const other = TICKET.replace("1", "2");
   const request = webhook({ signed: configured, query: `?ticket_id=${other}` });
-  assertEquals((await readWebhook(request, environmentOf(variables))).ticketId, TICKET);
+  assertEquals((await readSigned(request, variables)).ticketId, TICKET);
 });
 
 Deno.test("webhook: a signed ticket that is no uuid is an invalid request", async () => {
