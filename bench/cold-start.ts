@@ -1,4 +1,5 @@
 /** From the start of a function's process to the headers of its first answer: what the first caller waits for. */
+import { bundleFunctions } from "../operate/deploy/bundle.ts";
 import { type File, headers, removeFiles, storeFiles } from "./harness/files.ts";
 import type { HttpRequest } from "./harness/client.ts";
 import { signedWebhook } from "./harness/webhook.ts";
@@ -45,15 +46,18 @@ export const suite: Suite = {
     };
     const start = (label: string, entrypoint: string, request: () => HttpRequest): Side => ({
       label,
-      measure: () => coldStart(`${root}${entrypoint}`, request(), environment),
+      measure: () => coldStart(entrypoint, request(), environment),
     });
-    const template = start("template", "bench/rivals/template.ts", place);
+    // as a deploy makes them
+    const bundles = `${supabase.directory}/bundles`;
+    await bundleFunctions(bundles);
+    const template = start("template", `${root}bench/rivals/template.ts`, place);
     const compare = (name: string, request: () => HttpRequest, others: Side[] = []): Comparison => ({
       name: `cold start of ${name}: start to first answer`,
       unit: "ms",
-      ours: start(name, `functions/${name}/index.ts`, request),
+      ours: start(name, `${bundles}/functions/${name}/index.js`, request),
       against: template,
-      others,
+      others: [start("sources", `${root}functions/${name}/index.ts`, request), ...others],
       goal: { atMost: 0.75 },
       rounds: ROUNDS,
       seconds: 8,
@@ -62,8 +66,8 @@ export const suite: Suite = {
     return {
       comparisons: [
         compare("signed-url", place, [
-          start("bare", "bench/rivals/bare.ts", place),
-          start("client per request", "bench/rivals/per-request-client.ts", place),
+          start("bare", `${root}bench/rivals/bare.ts`, place),
+          start("client per request", `${root}bench/rivals/per-request-client.ts`, place),
         ]),
         compare("upload-url", json(upload)),
         compare("twilio-media", () => signedWebhook(supabase.env, [])),

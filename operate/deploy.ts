@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 import { delay } from "deno-std/async/delay.js";
 import type postgres from "postgres";
 import { connectDatabase, databaseAnswers } from "./database.ts";
+import { bundleFunctions, DIST } from "./deploy/bundle.ts";
 import { SupabaseCli } from "./deploy/cli.ts";
 import { setSchedule } from "./deploy/schedule.ts";
 import {
@@ -91,7 +92,10 @@ async function deploy(args: string[]): Promise<number> {
       return [undefined, applied ? `${applied} applied` : "up to date"];
     });
     // after the migrations: functions of before work with the new schema, new ones not with that of before
-    await step(4, "functions", async () => [await cli.deployFunctions(), "deployed"]);
+    await step(4, "functions", async () => {
+      const names = await bundleFunctions();
+      return [await cli.deployFunctions(DIST), `${names.length} bundled and deployed`];
+    });
     const schedule = await step(5, "schedule", async () => {
       const result = await setSchedule(
         sql,

@@ -2,10 +2,9 @@
 // npm run reconcile -- [--from 2026-11-20] [--to 2026-11-23T12:00Z] [--apply] [--env-file FILE] [--twilio-url URL]
 // Without --apply nothing is changed. Exit status: 0 nothing is missing (any more), 1 something is, 2 it did not work.
 import { encodeBase64 } from "deno-std/encoding/base64.js";
-import { recordMessage } from "../shared/evidence/intake.ts";
-import { type IntakeServices, intakeServices } from "../shared/evidence/services.ts";
+import { type IntakeServices, intakeServices, recordMessage } from "../shared/evidence/intake.ts";
 import { ServiceError } from "../shared/platform/errors.ts";
-import type { Credentials } from "../shared/twilio/media.ts";
+import { type Credentials, credentialsFrom } from "../shared/twilio/media.ts";
 import { parseMessage } from "../shared/twilio/message.ts";
 import { connectProject, needed, operatorEnvironment, runCommand, UsageError } from "./project.ts";
 
@@ -36,7 +35,7 @@ async function reconcile(args: string[]): Promise<number> {
   }
   const services = await intakeServices(environment);
   const accountSid = environment.get("TWILIO_ACCOUNT_SID")!;
-  const twilio = new TwilioApi(options.twilioUrl, accountSid, services.twilio.credentials);
+  const twilio = new TwilioApi(options.twilioUrl, accountSid, credentialsFrom(environment));
   const { tables } = connectProject(environment);
 
   const numbers = await tables.from("whatsapp_numbers").select("number");

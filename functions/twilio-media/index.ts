@@ -1,7 +1,6 @@
 // Twilio's webhook for incoming messages: checked, recorded, answered with TwiML; its media follow in the background.
 import type {} from "@supabase/functions-js/src/edge-runtime.d.ts";
-import { type PendingMedium, recordMessage } from "../../shared/evidence/intake.ts";
-import { type IntakeServices, intakeServices } from "../../shared/evidence/services.ts";
+import { intakeServices, type PendingMedium, recordMessage } from "../../shared/evidence/intake.ts";
 import { once } from "../../shared/platform/once.ts";
 import type { Variables } from "../../shared/platform/settings.ts";
 import { AnswersFirst } from "../../shared/request/answers-first.ts";
@@ -14,7 +13,6 @@ import { replyText, twiml } from "../../shared/twilio/reply.ts";
 export function twilioMedia(variables: Variables): (request: Request) => Promise<Response> {
   const name = "twilio-media";
   const settings = once(() => webhookSettings(variables));
-  // what the transfer needs is made at once: a webhook that is answered must be able to finish
   const services = once(() => intakeServices(variables));
   const answers = new AnswersFirst();
 
@@ -34,21 +32,23 @@ export function twilioMedia(variables: Variables): (request: Request) => Promise
             record,
             url: message.media[record.media_index]!.url,
           }));
-          EdgeRuntime.waitUntil(transfer(ready, media, requestId));
+          EdgeRuntime.waitUntil(transfer(media, requestId));
         }
         return twiml(replyText(recorded));
       }),
   );
 
   async function transfer(
-    ready: IntakeServices,
     media: { record: PendingMedium; url: string }[],
     requestId: string,
   ): Promise<void> {
     await answers.given();
     // loaded here, so that a new worker answers sooner
-    const { transferMedia } = await import("../../shared/evidence/transfer.ts");
-    await transferMedia(ready, media, { name, requestId });
+    const [{ systemServices }, { transferMedia }] = await Promise.all([
+      import("../../shared/evidence/services.ts"),
+      import("../../shared/evidence/transfer.ts"),
+    ]);
+    await transferMedia(await systemServices(variables), media, { name, requestId });
   }
 }
 

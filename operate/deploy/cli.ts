@@ -35,14 +35,19 @@ export class SupabaseCli {
     return text.match(/Applying migration/g)?.length ?? 0;
   }
 
-  /** Bundled by the platform, so that no Docker is needed. All go live together. */
-  async deployFunctions(): Promise<void> {
-    await this.#run(["functions", "deploy", "--use-api"], this.ref);
+  /** Deploys the functions below the directory, without Docker. All go live together. */
+  async deployFunctions(directory: string): Promise<void> {
+    await this.#run(["functions", "deploy", "--use-api"], this.ref, {}, directory);
   }
 
-  async #run(args: string[], remote: string, env: Record<string, string> = {}): Promise<string> {
+  async #run(
+    args: string[],
+    remote: string,
+    env: Record<string, string> = {},
+    workdir = root,
+  ): Promise<string> {
     const { success, stdout, stderr } = await new Deno.Command(`${root}node_modules/.bin/supabase`, {
-      args: [...args, `--remote=${remote}`, "--yes", "--workdir", root],
+      args: [...args, `--remote=${remote}`, "--yes", "--workdir", workdir],
       env: { ...env, SUPABASE_ACCESS_TOKEN: this.token, SUPABASE_TELEMETRY_DISABLED: "1", NO_COLOR: "1" },
       stdin: "null",
     }).output();

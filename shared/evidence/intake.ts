@@ -1,10 +1,30 @@
 /** Recording a WhatsApp message: sealed, in one transaction, before Twilio is answered. */
 import * as z from "zod/mini";
 import { Bucket } from "../contracts.ts";
+import { DatabaseClient } from "../platform/database.ts";
+import type { Fernet } from "../platform/fernet.ts";
+import { secretProject } from "../platform/project.ts";
+import { required, type Variables } from "../platform/settings.ts";
 import { normalType } from "../storage/media-type.ts";
 import { mediumName } from "../storage/object-name.ts";
 import type { IncomingMessage } from "../twilio/message.ts";
-import type { IntakeServices } from "./services.ts";
+import { sealerOf } from "./sealer.ts";
+import { SenderHash } from "./sender.ts";
+
+/** What taking a message in needs. Not Storage: a new worker answers its first message sooner without it. */
+export interface IntakeServices {
+  database: DatabaseClient;
+  sealer: Fernet;
+  senders: SenderHash;
+}
+
+export async function intakeServices(variables: Variables): Promise<IntakeServices> {
+  return {
+    database: DatabaseClient.of(secretProject(variables)),
+    sealer: await sealerOf(variables),
+    senders: await SenderHash.of(required(variables, "SENDER_HASH_KEY")),
+  };
+}
 
 /** A medium's record, still to be transferred. */
 const PendingMedium = z.object({
@@ -38,7 +58,7 @@ export type RecordedMessage = z.infer<typeof RecordedMessage>;
  * Throws `not_found` (no such number or ticket), `internal`.
  */
 export async function recordMessage(
-  { database, sealer, senders }: Pick<IntakeServices, "database" | "sealer" | "senders">,
+  { database, sealer, senders }: IntakeServices,
   message: IncomingMessage,
   params: URLSearchParams,
   ticketId: string | null,

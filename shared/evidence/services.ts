@@ -1,11 +1,11 @@
 /** What the domain works with. A function makes its own once per worker, of the settings it needs. */
 import { DatabaseClient } from "../platform/database.ts";
-import { Fernet } from "../platform/fernet.ts";
+import type { Fernet } from "../platform/fernet.ts";
 import { publishableProject, secretProject } from "../platform/project.ts";
-import { notConfigured, optional, required, type Variables } from "../platform/settings.ts";
+import { optional, required, type Variables } from "../platform/settings.ts";
 import { StorageService } from "../storage/service.ts";
 import { type Credentials, credentialsFrom } from "../twilio/media.ts";
-import { SenderHash } from "./sender.ts";
+import { sealerOf } from "./sealer.ts";
 
 /** For people: each call is made with the caller's token, so that row-level security decides. */
 export interface CallerServices {
@@ -31,11 +31,6 @@ export interface TwilioAccount {
   credentials: Credentials;
   /** Whether its copy goes once ours is verified. */
   deletesMedia: boolean;
-}
-
-/** For taking messages in. */
-export interface IntakeServices extends SystemServices {
-  senders: SenderHash;
 }
 
 export function callerServices(variables: Variables): CallerServices {
@@ -69,19 +64,4 @@ export async function systemServices(variables: Variables): Promise<SystemServic
       deletesMedia: optional(variables, "TWILIO_DELETE_MEDIA") ?? false,
     },
   };
-}
-
-export async function intakeServices(variables: Variables): Promise<IntakeServices> {
-  return {
-    ...await systemServices(variables),
-    senders: await SenderHash.of(required(variables, "SENDER_HASH_KEY")),
-  };
-}
-
-async function sealerOf(variables: Variables): Promise<Fernet> {
-  const current = required(variables, "ENCRYPTION_KEY_CURRENT");
-  const previous = optional(variables, "ENCRYPTION_KEY_PREVIOUS");
-  return await Fernet.fromKeys(current, ...previous ? [previous] : []).catch((cause) => {
-    throw notConfigured("ENCRYPTION_KEY_CURRENT or _PREVIOUS", cause);
-  });
 }

@@ -1,6 +1,7 @@
 /** Twilio's caller check: the signature before anything is looked up, then the account. */
 import { ServiceError } from "../platform/errors.ts";
 import { required, type Variables } from "../platform/settings.ts";
+import { credentialsFrom } from "../twilio/media.ts";
 import { isSignedByTwilio } from "../twilio/signature.ts";
 import { readText } from "./body.ts";
 import { sameText } from "./credentials.ts";
@@ -13,7 +14,9 @@ export interface WebhookSettings {
   url: string;
 }
 
+/** Also throws `not_configured` where the transfer could not finish later what a webhook begins. */
 export function webhookSettings(variables: Variables): WebhookSettings {
+  credentialsFrom(variables);
   return {
     accountSid: required(variables, "TWILIO_ACCOUNT_SID"),
     authToken: required(variables, "TWILIO_AUTH_TOKEN"),

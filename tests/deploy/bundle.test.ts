@@ -2,6 +2,7 @@
 // more than is needed. The repository is out of reach of the uploaded files: they lie in a directory of the system's own.
 import { join } from "node:path";
 import { readFunctionConfig } from "../../local/functions.ts";
+import { bundleFunctions } from "../../operate/deploy/bundle.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
 import {
   type Answer,
@@ -30,29 +31,49 @@ const root = new URL("../..", import.meta.url).pathname;
 const NAMES = ["media-worker", "signed-url", "twilio-media", "upload-url"];
 const env = (name: string) => Deno.env.get(name)!;
 
-let api: ManagementApi;
+/** What can be deployed, and the file that each function then begins with. */
+const KINDS = { sources: "index.ts", bundle: "index.js" } as const;
+type Kind = keyof typeof KINDS;
+
+interface Deployed {
+  api: ManagementApi;
+  unpacked: Record<string, Unpacked>;
+  running: Record<string, Running>;
+}
+
 let empty: string;
-let unpacked: Record<string, Unpacked>;
-let running: Record<string, Running>;
+const deployed = {} as Record<Kind, Deployed>;
 
 Deno.test.beforeAll(async () => {
-  api = await startManagement();
   empty = await Deno.makeTempDir({ prefix: "deployed-" });
-  const deploy = await cli(api, ["functions", "deploy", "--use-api"]);
-  assertEquals(deploy.code, 0, deploy.text);
-  unpacked = await forEach(
-    [...api.functions.keys()],
-    (name) => unpack(name, api.functions.get(name)!, empty),
-  );
-  running = await forEach(
-    Object.keys(unpacked),
-    (name) => run(unpacked[name]!, platformEnv(), env("PRETEND_TWILIO_URL")),
-  );
+  const bundles = join(empty, "dist");
+  assertEquals((await bundleFunctions(bundles)).sort(), NAMES);
+  for (const kind of Object.keys(KINDS) as Kind[]) {
+    const api = await startManagement();
+    deployed[kind] = { api, unpacked: {}, running: {} };
+    const deploy = await cli(
+      api,
+      ["functions", "deploy", "--use-api"],
+      kind === "bundle" ? bundles : undefined,
+    );
+    assertEquals(deploy.code, 0, deploy.text);
+    const unpacked = await forEach(
+      [...api.functions.keys()],
+      (name) => unpack(name, api.functions.get(name)!, join(empty, kind)),
+    );
+    deployed[kind].unpacked = unpacked;
+    deployed[kind].running = await forEach(
+      Object.keys(unpacked),
+      (name) => run(unpacked[name]!, platformEnv(), env("PRETEND_TWILIO_URL")),
+    );
+  }
 });
 
 Deno.test.afterAll(async () => {
-  for (const { stop } of Object.values(running ?? {})) await stop();
-  await api?.stop();
+  for (const { api, running } of Object.values(deployed)) {
+    for (const { stop } of Object.values(running)) await stop();
+    await api.stop();
+  }
   if (empty) await Deno.remove(empty, { recursive: true });
 });
 
@@ -80,84 +101,93 @@ function platformEnv(): Record<string, string> {
 }
 
 /** Calls a deployed function itself, past the gateway. */
-function ask(name: string, options: Call = {}): Promise<Answer> {
-  return callHandler((request) => fetch(running[name]!.url, request), options);
+function ask(kind: Kind, name: string, options: Call = {}): Promise<Answer> {
+  return callHandler((request) => fetch(deployed[kind].running[name]!.url, request), options);
 }
 
-Deno.test("every function of config.toml is deployed, with its verify_jwt and the import map", async () => {
-  const config = await readFunctionConfig(join(root, "supabase/config.toml"));
-  const wanted = config.map((
-    { name, verifyJwt },
-  ) => [name, verifyJwt, `functions/${name}/index.ts`, "deno.json"]);
-  const found = Array.from(api.functions, ([name, { verifyJwt, entrypoint, importMap }]) => [
-    name,
-    verifyJwt,
-    entrypoint,
-    importMap,
-  ]);
-  assertEquals(found.sort(), wanted.sort());
-  assertEquals(found.map(([name]) => name), NAMES);
-});
-
-Deno.test("nothing is uploaded but a function's own folder, shared code and deno.json", () => {
-  for (const [name, { files }] of api.functions) assertEquals(strangers(name, files.keys()), [], name);
-});
-
-Deno.test("a bundle, whole npm packages included, stays under the platform's limit", () => {
-  const bundles = Object.values(unpacked).map(({ bundle }) => bundle);
-  for (const { name, sources, packages } of bundles) {
-    const mb = (bytes: number) => (bytes / 1e6).toFixed(2);
-    console.log(
-      `note: bundle of ${name}: ${mb(sources + packages)} of ${MAX_BUNDLE / 1e6} MB ` +
-        `(sources ${mb(sources)}, packages ${mb(packages)})`,
-    );
-    assert(sources > 10_000 && packages > 1_000_000, `${name} was not measured`);
-  }
-  assertEquals(tooLarge(bundles), []);
-});
-
-Deno.test("the uploaded files alone: a browser's preflight, and a refusal in our shape without credentials", async () => {
-  for (const name of NAMES) {
-    const preflight = await ask(name, { method: "OPTIONS" });
-    assertEquals([preflight.status, preflight.text], [204, ""], name);
-  }
-  for (const name of ["upload-url", "signed-url", "media-worker"]) {
-    assertRefused(await ask(name, { headers: { apikey: null }, body: {} }), "unauthorized", name);
-  }
-  const headers = { apikey: null, "content-type": "application/x-www-form-urlencoded" };
-  assertRefused(await ask("twilio-media", { headers, body: "a=b" }), "invalid_signature");
-});
-
-Deno.test("the uploaded files alone: a file announced, uploaded, hashed, and looked at", async () => {
-  const manager = await person("manager");
-  const { token, supabase } = manager;
-  const slot = await ask("upload-url", { token, body: uploadRequest() });
-  assertEquals(slot.status, 200, slot.text);
-  const { bucket, path, file_id } = slot.body;
-  const { error } = await supabase.storage.from(bucket).uploadToSignedUrl(path, slot.body.token, sample());
-  assertEquals(error, null);
-
-  const round = await ask("media-worker", { headers: { apikey: SECRET_KEY } });
-  assertEquals([round.status, round.body.failed], [200, 0], round.text);
-  assert(round.body.done >= 1, round.text);
-
-  const look = await ask("signed-url", { token, body: { file_id } });
-  assertEquals(look.status, 200, look.text);
-  const file = await fetch(look.body.signed_url);
-  assertEquals([file.status, (await file.bytes()).length], [200, 2000]);
-});
-
-Deno.test("the uploaded files alone: a WhatsApp photo is stored", async () => {
-  const sent = await twilio.sendMessage({
-    from: `whatsapp:${newSender()}`,
-    to: `whatsapp:${MUNICIPALITIES.mbombela.number}`,
-    body: "Burst pipe",
-    files: [await sampleFile("burst-pipe.jpg")],
-    options: { webhook_url: running["twilio-media"]!.url, signed_url: env("TWILIO_WEBHOOK_URL") },
+for (const kind of Object.keys(KINDS) as Kind[]) {
+  Deno.test(`${kind}: every function of config.toml is deployed, with its verify_jwt and the import map`, async () => {
+    const config = await readFunctionConfig(join(root, "supabase/config.toml"));
+    const wanted = config.map((
+      { name, verifyJwt },
+    ) => [name, verifyJwt, `functions/${name}/${KINDS[kind]}`, "deno.json"]);
+    const found = Array.from(deployed[kind].api.functions, ([name, { verifyJwt, entrypoint, importMap }]) => [
+      name,
+      verifyJwt,
+      entrypoint,
+      importMap,
+    ]);
+    assertEquals(found.sort(), wanted.sort());
+    assertEquals(found.map(([name]) => name), NAMES);
   });
-  assertEquals(sent.status, 200, sent.body);
-  await until("the photo is stored", async () => (await mediaOf(sent.message_sid))[0]?.status === "stored");
-});
+
+  Deno.test(`${kind}: nothing is uploaded but a function's own folder, shared code and deno.json`, () => {
+    for (const [name, { files }] of deployed[kind].api.functions) {
+      assertEquals(strangers(name, files.keys()), [], name);
+    }
+  });
+
+  Deno.test(`${kind}: a bundle, whole npm packages included, stays under the platform's limit`, () => {
+    const bundles = Object.values(deployed[kind].unpacked).map(({ bundle }) => bundle);
+    for (const { name, sources, packages } of bundles) {
+      const mb = (bytes: number) => (bytes / 1e6).toFixed(2);
+      console.log(
+        `note: ${kind} of ${name}: ${mb(sources + packages)} of ${MAX_BUNDLE / 1e6} MB ` +
+          `(sources ${mb(sources)}, packages ${mb(packages)})`,
+      );
+      assert(sources > 10_000, `${name} was not measured`);
+      // a bundle needs nothing of npm's any more
+      assert(kind === "bundle" ? packages === 0 : packages > 1_000_000, `${name}: ${packages}`);
+    }
+    assertEquals(tooLarge(bundles), []);
+  });
+
+  Deno.test(`${kind}: the uploaded files alone, a browser's preflight, and a refusal in our shape without credentials`, async () => {
+    for (const name of NAMES) {
+      const preflight = await ask(kind, name, { method: "OPTIONS" });
+      assertEquals([preflight.status, preflight.text], [204, ""], name);
+    }
+    for (const name of ["upload-url", "signed-url", "media-worker"]) {
+      assertRefused(await ask(kind, name, { headers: { apikey: null }, body: {} }), "unauthorized", name);
+    }
+    const headers = { apikey: null, "content-type": "application/x-www-form-urlencoded" };
+    assertRefused(await ask(kind, "twilio-media", { headers, body: "a=b" }), "invalid_signature");
+  });
+
+  Deno.test(`${kind}: the uploaded files alone, a file announced, uploaded, hashed, and looked at`, async () => {
+    const manager = await person("manager");
+    const { token, supabase } = manager;
+    const slot = await ask(kind, "upload-url", { token, body: uploadRequest() });
+    assertEquals(slot.status, 200, slot.text);
+    const { bucket, path, file_id } = slot.body;
+    const { error } = await supabase.storage.from(bucket).uploadToSignedUrl(path, slot.body.token, sample());
+    assertEquals(error, null);
+
+    const round = await ask(kind, "media-worker", { headers: { apikey: SECRET_KEY } });
+    assertEquals([round.status, round.body.failed], [200, 0], round.text);
+    assert(round.body.done >= 1, round.text);
+
+    const look = await ask(kind, "signed-url", { token, body: { file_id } });
+    assertEquals(look.status, 200, look.text);
+    const file = await fetch(look.body.signed_url);
+    assertEquals([file.status, (await file.bytes()).length], [200, 2000]);
+  });
+
+  Deno.test(`${kind}: the uploaded files alone, a WhatsApp photo is stored`, async () => {
+    const sent = await twilio.sendMessage({
+      from: `whatsapp:${newSender()}`,
+      to: `whatsapp:${MUNICIPALITIES.mbombela.number}`,
+      body: "Burst pipe",
+      files: [await sampleFile("burst-pipe.jpg")],
+      options: {
+        webhook_url: deployed[kind].running["twilio-media"]!.url,
+        signed_url: env("TWILIO_WEBHOOK_URL"),
+      },
+    });
+    assertEquals(sent.status, 200, sent.body);
+    await until("the photo is stored", async () => (await mediaOf(sent.message_sid))[0]?.status === "stored");
+  });
+}
 
 // what the check is for: each mistake, made
 
@@ -216,7 +246,7 @@ Deno.test("what is not a function's own or shared code is a stranger", () => {
 });
 
 Deno.test("a package that deno.json does not name is found, though node_modules has it", async () => {
-  const uploaded = api.functions.get("upload-url")!;
+  const uploaded = deployed.sources.api.functions.get("upload-url")!;
   const { scopes: _, imports: { jose, ...imports }, ...rest } = JSON.parse(
     new TextDecoder().decode(uploaded.files.get("deno.json")),
   );

@@ -109,7 +109,11 @@ function registry(): Promise<string> {
 /** Bytes of all files below; not of the registry's answers that Deno keeps beside the packages. */
 async function sizeOf(directory: string): Promise<number> {
   let size = 0;
-  for await (const { name, isDirectory } of Deno.readDir(directory)) {
+  const entries = await Array.fromAsync(Deno.readDir(directory)).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return []; // nothing was downloaded
+    throw error;
+  });
+  for (const { name, isDirectory } of entries) {
     const path = join(directory, name);
     if (isDirectory) size += await sizeOf(path);
     else if (name !== "registry.json") size += (await Deno.stat(path)).size;

@@ -9,7 +9,7 @@ import {
 import { twilioMedia } from "../../functions/twilio-media/index.ts";
 import { ServiceError } from "../../shared/platform/errors.ts";
 import { Fernet } from "../../shared/platform/fernet.ts";
-import { intakeServices } from "../../shared/evidence/services.ts";
+import { intakeServices } from "../../shared/evidence/intake.ts";
 import { readWebhook, webhookSettings } from "../../shared/request/webhook.ts";
 import { environmentOf, failureOf, logOf, noFetch, type Sent, withFetch } from "./tools.ts";
 
