@@ -22,6 +22,7 @@ create table if not exists public.media_attachments (
   attempts smallint not null default 0 check (attempts >= 0),
   next_attempt_at timestamptz default now() + interval '24 hours',
   last_error text,
+  is_sensitive boolean not null default false,
   moved_from text check (moved_from in ('evidence', 'documents')),
   created_by uuid,
   created_at timestamptz not null default now(),
@@ -45,6 +46,7 @@ create table if not exists public.media_attachments (
     status <> 'stored'
     or (file_size is not null and stored_at is not null and (source = 'web' or sha256 is not null))
   ),
+  constraint media_attachments_sensitive_check check (is_sensitive or bucket <> 'gbv-evidence'),
   constraint media_attachments_failed_check check (status <> 'failed' or last_error is not null)
 );
 create index if not exists media_attachments_created_at_idx on public.media_attachments (tenant_id, created_at desc);
@@ -56,6 +58,7 @@ create index if not exists media_attachments_created_by_idx on public.media_atta
 -- as for tickets: no estimate tells how much GBV evidence there is
 alter table public.media_attachments
   alter column bucket set statistics 0,
+  alter column is_sensitive set statistics 0,
   alter column purpose set statistics 0,
   alter column tenant_id set statistics 0;
 
@@ -69,34 +72,85 @@ comment on column public.media_attachments.declared_sha256 is 'What the browser 
 comment on column public.media_attachments.next_attempt_at is
   'When the media worker looks at the row (again); a lease while somebody works on it; NULL when nothing is left to do. An announced upload is given 24 hours.';
 comment on column public.media_attachments.attempts is 'Tries so far, those that died on the way included.';
+comment on column public.media_attachments.is_sensitive is
+  'GBV evidence: its ticket is sensitive, or it lies in gbv-evidence. Kept by triggers in the transaction that changes either.';
 comment on column public.media_attachments.moved_from is 'The bucket of an old copy that is yet to be deleted.';
 comment on column public.media_attachments.last_error is 'Stable code of why the last attempt failed; shown to staff.';
 comment on column public.media_attachments.created_by is
   'The user who uploaded it. No foreign key: evidence outlives the account.';
 
--- SECURITY DEFINER: the answer must not depend on whether the asker may see the ticket.
-create function private.ticket_is_sensitive(ticket_id uuid)
-  returns boolean
-  language plpgsql stable security definer
+-- A file is GBV evidence by its bucket, or because its ticket is sensitive and it is yet to be moved. The row says so itself,
+-- so that policies on files, stored objects and records need no join. The ticket's row stays the truth: two triggers follow it.
+--
+-- SECURITY DEFINER: the answer must not depend on whether the writer may see the ticket.
+create function private.follow_own_ticket()
+  returns trigger
+  language plpgsql security definer
   set search_path = ''
 as $$
+declare
+  ticket_is_sensitive boolean;
 begin
-  return coalesce((select t.is_sensitive from public.tickets t where t.id = ticket_is_sensitive.ticket_id), false);
+  -- Locked until this commits: a ticket that turns sensitive meanwhile waits, and then finds this file.
+  select t.is_sensitive into ticket_is_sensitive from public.tickets t where t.id = new.ticket_id for share;
+  new.is_sensitive := new.bucket = 'gbv-evidence' or coalesce(ticket_is_sensitive, false);
+  if new.is_sensitive and new.bucket <> 'gbv-evidence' and new.status = 'stored' then
+    new.next_attempt_at := '-infinity'; -- to be moved, before all other work
+  end if;
+  return new;
 end
 $$;
-comment on function private.ticket_is_sensitive(uuid) is 'Whether a ticket is sensitive; false for no ticket.';
+comment on function private.follow_own_ticket() is
+  'Trigger: a new file, or one that goes to another ticket or bucket, is as sensitive as its ticket and bucket are.';
+revoke execute on function private.follow_own_ticket() from public, anon, authenticated, service_role;
 
-create function private.is_gbv(bucket text, ticket_id uuid)
-  returns boolean
-  language plpgsql stable
+create trigger media_follow_ticket_insert
+  before insert on public.media_attachments
+  for each row execute function private.follow_own_ticket();
+-- no list of columns: one that another trigger changes is not in the statement's
+create trigger media_follow_ticket_update
+  before update on public.media_attachments
+  for each row when ((new.ticket_id, new.bucket, new.is_sensitive) is distinct from (old.ticket_id, old.bucket, old.is_sensitive))
+  execute function private.follow_own_ticket();
+
+-- By statement, and comparing rows: whatever made a ticket sensitive (the flag, its category, a trigger of an adopted table),
+-- its files follow in the same transaction.
+-- SECURITY DEFINER: whoever changes a ticket has no right to write files.
+create function private.follow_changed_tickets()
+  returns trigger
+  language plpgsql security definer
   set search_path = ''
 as $$
+declare
+  changed uuid[];
 begin
-  return bucket = 'gbv-evidence' or private.ticket_is_sensitive(ticket_id);
+  -- a full join, since it is never a nested loop, for which a plan made when there were few rows would settle
+  select array_agg(n.id) into changed
+  from old_rows o full join new_rows n on n.id = o.id
+  where n.is_sensitive is distinct from o.is_sensitive;
+  if changed is null then
+    return null;
+  end if;
+  -- Every file is touched, so that one whose storing is not committed yet is waited for; the trigger above then judges it.
+  update public.media_attachments m
+  set is_sensitive = not m.is_sensitive
+  from unnest(changed) c (ticket_id), public.tickets t
+  where t.id = c.ticket_id and m.tenant_id = t.tenant_id and m.ticket_id = t.id;
+  return null;
 end
 $$;
-comment on function private.is_gbv(text, uuid) is
-  'Whether a file is GBV evidence: by its bucket, or because its ticket has become sensitive and it is yet to be moved.';
+comment on function private.follow_changed_tickets() is
+  'Trigger: the files of tickets that turned sensitive are hidden at once, and due to be moved to gbv-evidence.';
+revoke execute on function private.follow_changed_tickets() from public, anon, authenticated, service_role;
+
+create trigger tickets_files_follow
+  after update on public.tickets referencing old table as old_rows new table as new_rows
+  for each statement execute function private.follow_changed_tickets();
+
+-- Files that an uninstall has kept, once: tickets may have turned sensitive since.
+update public.media_attachments m set is_sensitive = true
+where not m.is_sensitive
+  and (m.bucket = 'gbv-evidence' or exists (select 1 from public.tickets t where t.id = m.ticket_id and t.is_sensitive));
 
 create function private.bucket_for(purpose text, sensitive boolean)
   returns text
@@ -137,14 +191,7 @@ create policy "staff read their municipality's files, citizens their own, GBV on
   using (
     tenant_id = (select private.caller_tenant())
     and ((select private.caller_is_staff()) or created_by = (select auth.uid()))
-    and (
-      (select private.caller_sees_sensitive())
-      or (
-        bucket <> 'gbv-evidence'
-        -- the ticket's own policies apply inside: a ticket that is hidden hides its files
-        and (ticket_id is null or exists (select 1 from public.tickets t where t.id = ticket_id and not t.is_sensitive))
-      )
-    )
+    and (not is_sensitive or (select private.caller_sees_sensitive()))
   );
 
 create policy "everybody announces their own uploads" on public.media_attachments
@@ -278,8 +325,6 @@ comment on function public.create_upload_slot(text, text, text, text, bigint, uu
   'Announces a file as the caller and says where to upload it. Raises PT400, PT403, PT404, PT413 or PT415 with a stable code as message.';
 
 revoke execute on function
-  private.ticket_is_sensitive(uuid),
-  private.is_gbv(text, uuid),
   private.bucket_for(text, boolean),
   private.caller_may_upload(text),
   private.check_bucket_limits(text, text, bigint),
@@ -287,8 +332,6 @@ revoke execute on function
   public.create_upload_slot(text, text, text, text, bigint, uuid, text)
   from public, anon, authenticated, service_role;
 grant execute on function
-  private.ticket_is_sensitive(uuid),
-  private.is_gbv(text, uuid),
   private.bucket_for(text, boolean),
   private.caller_may_upload(text),
   private.check_bucket_limits(text, text, bigint),

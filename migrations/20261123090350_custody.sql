@@ -357,7 +357,7 @@ begin
       refused := 'not_found';
     else
       file_id := file.file_id; bucket := file.bucket; path := file.path;
-      gbv := private.is_gbv(file.bucket, file.ticket_id);
+      gbv := file.is_sensitive;
       expires_seconds := coalesce(expires_in, case when gbv then 300 else 3600 end);
       refused := case
         when expires_seconds not between 1 and case when gbv then 900 else 86400 end then 'invalid_request'

@@ -83,7 +83,7 @@ create policy "evidence: read a file if you may read its record" on storage.obje
         where m.bucket = bucket_id and m.path = name and m.status = 'stored'
           and (
             (select storage.allow_any_operation(array['object.list', 'object.list_v2']))
-            or not private.is_gbv(m.bucket, m.ticket_id)
+            or not m.is_sensitive
             or (
               not (select storage.allow_any_operation(array['object.sign', 'object.sign_many']))
               and private.caller_opened(m.file_id)
@@ -166,7 +166,7 @@ begin
   if found then
     -- the announced file, uploaded by who announced it, in its place, once
     if new.bucket_id = 'gbv-evidence' and record.bucket <> new.bucket_id and record.path = new.name
-      and record.status = 'stored' and new.owner_id is null and private.ticket_is_sensitive(record.ticket_id)
+      and record.status = 'stored' and new.owner_id is null and record.is_sensitive
     then
       return new; -- the worker's copy of a file whose ticket turned sensitive (complete_media_move)
     end if;

@@ -3,32 +3,6 @@
 --
 -- SECURITY DEFINER, in all of them: no API role has the right to write media_attachments.
 
-select private.lock_table('public.tickets', 'share row exclusive');
-
--- A ticket that turned sensitive: its files are to be moved into gbv-evidence (they are hidden already).
-create function private.schedule_moves()
-  returns trigger
-  language plpgsql security definer
-  set search_path = ''
-as $$
-begin
-  -- every row is touched, so that one whose storing is not committed yet is waited for and seen
-  update public.media_attachments m
-  -- before all other work
-  set next_attempt_at = case
-    when m.status = 'stored' and m.bucket <> 'gbv-evidence' then '-infinity' else m.next_attempt_at
-  end
-  where m.tenant_id = new.tenant_id and m.ticket_id = new.id;
-  return null;
-end
-$$;
-comment on function private.schedule_moves() is 'Trigger: the files of a ticket that turned sensitive are due to be moved.';
-
-create trigger tickets_schedule_moves
-  after update of is_sensitive on public.tickets
-  for each row when (new.is_sensitive and not old.is_sensitive)
-  execute function private.schedule_moves();
-
 create function private.work_of(m public.media_attachments)
   returns text
   language plpgsql stable
@@ -37,7 +11,7 @@ as $$
 begin
   return case
     when m.moved_from is not null then 'delete_old'
-    when m.status = 'stored' and m.bucket <> 'gbv-evidence' and private.ticket_is_sensitive(m.ticket_id) then 'move'
+    when m.status = 'stored' and m.is_sensitive and m.bucket <> 'gbv-evidence' then 'move'
     when m.status = 'stored' and m.sha256 is null then 'hash'
     when m.status = 'pending' and m.source = 'whatsapp' then 'transfer'
   end;
@@ -144,7 +118,7 @@ begin
   set status = 'stored', sha256 = complete_media_transfer.sha256, stored_at = now(), last_error = null,
     attempts = greatest(m.attempts, 1), -- the webhook's own try was not claimed
     -- turned sensitive meanwhile: it is to be moved
-    next_attempt_at = case when m.bucket <> 'gbv-evidence' and private.ticket_is_sensitive(m.ticket_id) then '-infinity'::timestamptz end
+    next_attempt_at = case when m.is_sensitive and m.bucket <> 'gbv-evidence' then '-infinity'::timestamptz end
   where m.file_id = complete_media_transfer.file_id
     and m.source = 'whatsapp' and m.status in ('pending', 'failed')
     and exists (
@@ -184,7 +158,7 @@ begin
       when m.declared_sha256 <> complete_media_hash.sha256 then 'declared_hash_differs'
       when sniffed_type is null then 'type_mismatch'
     end,
-    next_attempt_at = case when m.bucket <> 'gbv-evidence' and private.ticket_is_sensitive(m.ticket_id) then '-infinity'::timestamptz end
+    next_attempt_at = case when m.is_sensitive and m.bucket <> 'gbv-evidence' then '-infinity'::timestamptz end
   where m.file_id = complete_media_hash.file_id and m.status = 'stored' and m.sha256 is null
   returning m.* into file;
   if found then
@@ -329,7 +303,6 @@ $$;
 comment on function private.retry_media(uuid) is 'As public.retry_media, which has asked whether the caller may.';
 
 revoke execute on function
-  private.schedule_moves(),
   private.work_of(public.media_attachments),
   private.max_attempts(),
   private.retry_delay(integer),

@@ -3,7 +3,11 @@
 set local lock_timeout = '5s';
 
 create index media_attachments_backlog_idx on public.media_attachments (tenant_id, created_at)
-  where status <> 'expired' and (status <> 'stored' or next_attempt_at is not null or last_error is not null);
+  where status <> 'expired' and (
+    status <> 'stored' or next_attempt_at is not null or last_error is not null
+    -- always shown, whatever the queue thinks of it
+    or (is_sensitive and bucket <> 'gbv-evidence')
+  );
 
 -- security_invoker: the rows are those of media_attachments that the asker may read, so a sensitive ticket's files are
 -- here for admins and police liaison only.
@@ -18,7 +22,7 @@ select
     when m.status = 'pending' and m.source = 'web' then 'awaiting_upload'
     when m.status = 'pending' then 'awaiting_transfer'
     when m.moved_from is not null then 'awaiting_removal'
-    when m.bucket <> 'gbv-evidence' and private.ticket_is_sensitive(m.ticket_id) then 'awaiting_move'
+    when m.is_sensitive and m.bucket <> 'gbv-evidence' and m.status = 'stored' then 'awaiting_move'
     when m.sha256 is null then 'awaiting_hash'
     else 'in_doubt'
   end as situation,
@@ -28,7 +32,10 @@ select
   coalesce(m.stored_at, m.created_at) as since,
   m.status = 'failed' and m.last_error <> 'deleted' as can_be_retried
 from public.media_attachments m
-where m.status <> 'expired' and (m.status <> 'stored' or m.next_attempt_at is not null or m.last_error is not null)
+where m.status <> 'expired' and (
+  m.status <> 'stored' or m.next_attempt_at is not null or m.last_error is not null
+  or (m.is_sensitive and m.bucket <> 'gbv-evidence')
+)
 order by since;
 
 comment on view public.media_backlog is
@@ -43,5 +50,3 @@ comment on column public.media_backlog.can_be_retried is 'Whether retry_media(fi
 
 revoke all on public.media_backlog from anon, authenticated, service_role;
 grant select on public.media_backlog to authenticated, service_role;
--- the view's own words ask it as who reads, the service too
-grant execute on function private.ticket_is_sensitive(uuid) to service_role;

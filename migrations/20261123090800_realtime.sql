@@ -230,7 +230,7 @@ begin
     jsonb_build_object('ticket_id', new.ticket_id, 'file_id', new.file_id, 'status', new.status, 'bucket', new.bucket,
       'municipality_id', new.tenant_id),
     'media_event',
-    private.municipality_topic(new.tenant_id, private.is_gbv(new.bucket, new.ticket_id)),
+    private.municipality_topic(new.tenant_id, new.is_sensitive),
     true
   );
   return null;
@@ -247,7 +247,7 @@ create trigger media_announce_insert
   for each row when (new.status in ('stored', 'failed'))
   execute function private.announce_media();
 create trigger media_announce_update
-  after update of status, bucket on public.media_attachments
+  after update on public.media_attachments
   for each row when (
     new.status in ('stored', 'failed') and (new.status, new.bucket) is distinct from (old.status, old.bucket)
   )

@@ -109,6 +109,7 @@ export type Database = {
           "file_id": string;
           "file_size": number | null;
           "filename": string;
+          "is_sensitive": boolean;
           "last_error": string | null;
           "media_index": number | null;
           "message_sid": string | null;
@@ -134,6 +135,7 @@ export type Database = {
           "file_id"?: string;
           "file_size"?: number | null;
           "filename": string;
+          "is_sensitive"?: boolean;
           "last_error"?: string | null;
           "media_index"?: number | null;
           "message_sid"?: string | null;
@@ -158,6 +160,7 @@ export type Database = {
           "file_id"?: string;
           "file_size"?: number | null;
           "filename"?: string;
+          "is_sensitive"?: boolean;
           "last_error"?: string | null;
           "media_index"?: number | null;
           "message_sid"?: string | null;

@@ -46,6 +46,9 @@ export const PROBLEMS = {
   bucket_limits: `${RUNBOOK}#a-bucket-was-changed`,
   object_missing: `${RUNBOOK}#restoring-a-backup`,
   record_missing: `${RUNBOOK}#restoring-a-backup`,
+  sensitivity_differs:
+    "update public.media_attachments set is_sensitive = not is_sensitive where ticket_id is not null and is_sensitive is distinct from (bucket = 'gbv-evidence' or exists (select from public.tickets t where t.id = ticket_id and t.is_sensitive)); -- a trigger sets it right",
+  move_missing: `${RUNBOOK}#the-schedule-stopped`,
   // schedule and work
   schedule_missing:
     "select cron.schedule('media-worker', '* * * * *', 'select private.call_media_worker()');",

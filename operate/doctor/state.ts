@@ -60,6 +60,12 @@ export async function storedFiles(sql: postgres.TransactionSql): Promise<Outcome
       (select count(*)::integer from public.media_attachments m where m.status = 'stored' and not exists (
         select from storage.objects o where o.bucket_id = m.bucket and o.name = m.path
       )) as no_object,
+      (select count(*)::integer from public.media_attachments m
+        left join public.tickets t on t.id = m.ticket_id
+        where m.is_sensitive is distinct from (m.bucket = 'gbv-evidence' or coalesce(t.is_sensitive, false))) as not_hidden,
+      (select count(*)::integer from public.media_attachments m join public.tickets t on t.id = m.ticket_id
+        where t.is_sensitive and m.bucket <> 'gbv-evidence' and m.status = 'stored'
+          and (m.next_attempt_at is null or t.updated_at < now() - make_interval(mins => ${OVERDUE}))) as not_moved,
       (select count(*)::integer from strays where recent) as no_record,
       (select count(*)::integer from strays where recent is not true) as no_record_before`;
   const findings: Finding[] = [];
@@ -73,6 +79,18 @@ export async function storedFiles(sql: postgres.TransactionSql): Promise<Outcome
     findings.push({
       problem: "record_missing",
       found: `${row!.no_record} objects in our buckets have no record, of the last ${RECENT} days`,
+    });
+  }
+  if (row!.not_hidden > 0) {
+    findings.push({
+      problem: "sensitivity_differs",
+      found: `${row!.not_hidden} files are not marked as their ticket is`,
+    });
+  }
+  if (row!.not_moved > 0) {
+    findings.push({
+      problem: "move_missing",
+      found: `${row!.not_moved} files of sensitive tickets are not in gbv-evidence`,
     });
   }
   return {

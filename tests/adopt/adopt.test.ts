@@ -126,7 +126,7 @@ test("what was added to theirs is what docs/adopt.md tells, and all else is as i
   );
   const told = [
     /^relation public\.tickets_\w+$/,
-    /^trigger (zzz_tickets_prepare|tickets_schedule_moves|tickets_announce_\w+) on public\.tickets$/,
+    /^trigger (zzz_tickets_prepare|tickets_files_follow|tickets_announce_\w+) on public\.tickets$/,
     /^constraint tickets_\w+ on public\.tickets$/,
     /^policy (a sensitive ticket|staff read|managers and admins) .* on public\.tickets$/,
     /^(policy evidence: .*|trigger evidence_\w+) on storage\.objects$/,
