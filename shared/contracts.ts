@@ -45,17 +45,6 @@ export const UploadUrlRequest = z.strictObject({
 });
 export type UploadUrlRequest = z.infer<typeof UploadUrlRequest>;
 
-/** Where to upload: `supabase.storage.from(bucket).uploadToSignedUrl(path, token, file)`. */
-export interface UploadUrlResponse {
-  bucket: Bucket;
-  path: string;
-  file_id: string;
-  token: string;
-  signed_url: string;
-  expires_at: string;
-  max_bytes: number;
-}
-
 /** Any text that a database can hold. */
 const Path = z.string().check(
   z.minLength(1),
@@ -83,25 +72,11 @@ export const SignedUrlRequest = z.union([
 ]);
 export type SignedUrlRequest = z.infer<typeof SignedUrlRequest>;
 
-/** One file's URL, valid until `expires_at`. */
-export interface SignedUrl {
-  bucket: Bucket;
-  path: string;
-  file_id: string;
-  signed_url: string;
-  expires_at: string;
-}
-
-/** In a batch: why there is no URL for one file. Not found and not allowed look the same. */
-export interface SignedUrlRefusal {
-  error: { code: string; message: string };
-}
-
-/** One file asked for gives a SignedUrl; `files` gives them in the order asked. */
-export type SignedUrlResponse = SignedUrl | { files: (SignedUrl | SignedUrlRefusal)[] };
-
-/** Body of every answer that is not 2xx. */
-export interface ErrorResponse {
-  error: { code: string; message: string; details?: { path: string; message: string }[] };
-  request_id: string;
-}
+export type {
+  ErrorResponse,
+  MediaWorkerResponse,
+  SignedUrl,
+  SignedUrlRefusal,
+  SignedUrlResponse,
+  UploadUrlResponse,
+} from "./responses.ts";

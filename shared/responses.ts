@@ -1,6 +1,6 @@
 /**
  * What the functions answer, as zod schemas: for OpenAPI, for tests of real answers, and for a dashboard that wants to check
- * what it gets. Apart from contracts.ts, so that no function loads them; tests/openapi/same-types.ts holds the two together.
+ * what it gets. contracts.ts exports their types alone, so that no function loads them.
  */
 import * as z from "zod";
 import { Bucket } from "./contracts.ts";

@@ -2,7 +2,7 @@
 // shared/responses.ts, words those of docs/errors.md and docs/functions/.
 import { codesOnPage, documentedErrors, purposeOnPage } from "./openapi/pages.ts";
 import { componentSchemas } from "./openapi/schemas.ts";
-import { STATUS } from "../../shared/platform/errors.ts";
+import { CODES } from "../../shared/failures.ts";
 import { REPLIES } from "../../shared/twilio/replies.ts";
 import project from "../../package.json" with { type: "json" };
 
@@ -209,9 +209,9 @@ const HEADERS = { "x-request-id": { $ref: "#/components/headers/RequestId" } };
 function errorResponses(name: string): Json {
   const documented = documentedErrors();
   const differing = new Set(documented.map(({ code, status }) => `${code} ${status}`))
-    .symmetricDifference(new Set(Object.entries(STATUS).map(([code, status]) => `${code} ${status}`)));
+    .symmetricDifference(new Set(Object.entries(CODES).map(([code, { status }]) => `${code} ${status}`)));
   if (differing.size > 0) {
-    throw new Error(`docs/errors.md and shared/platform/errors.ts differ: ${[...differing].join(", ")}`);
+    throw new Error(`docs/errors.md and shared/failures.ts differ: ${[...differing].join(", ")}`);
   }
   const own = documented.filter(({ functions }) => functions.includes(name));
   const unlike = new Set(own.map(({ code }) => code)).symmetricDifference(new Set(codesOnPage(name)));
@@ -223,7 +223,7 @@ function errorResponses(name: string): Json {
     description: errors.map(({ code, when }) => `\`${code}\`: ${when}`).join("\n\n"),
     headers: {
       ...HEADERS,
-      ...status === STATUS.method_not_allowed && { allow: { schema: { const: "POST, OPTIONS" } } },
+      ...status === CODES.method_not_allowed.status && { allow: { schema: { const: "POST, OPTIONS" } } },
     },
     ...content("application/json", {
       allOf: [

@@ -1,6 +1,6 @@
 /** One job on a file: done, or noted as failed; either way one line of log. */
 import type { DatabaseClient } from "../platform/database.ts";
-import { StorageServiceError } from "../platform/errors.ts";
+import { FileError } from "../platform/errors.ts";
 import { describe, log } from "../platform/log.ts";
 
 /** Whose job, and what: the fields that its line of log begins with. */
@@ -27,9 +27,7 @@ export async function runJob(
     log({ ...job, code: "ok", ...fields, ms: ms() });
     return true;
   } catch (error) {
-    const { reason, final } = error instanceof StorageServiceError
-      ? error
-      : { reason: "internal", final: false };
+    const { reason, final } = error instanceof FileError ? error : { reason: "internal", final: false };
     log({ ...job, code: reason, final, cause: describe((error as Error).cause ?? error), ms: ms() });
     await database.call("fail_media_work", { file_id: job.file_id, reason, final });
     return false;

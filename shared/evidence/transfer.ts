@@ -1,6 +1,6 @@
 /** Moving a WhatsApp medium from Twilio to Storage, once, whatever dies on the way. */
 import pLimit from "p-limit";
-import { StorageServiceError } from "../platform/errors.ts";
+import { FileError, StorageServiceError } from "../platform/errors.ts";
 import { describe, log } from "../platform/log.ts";
 import type { StorageService } from "../storage/service.ts";
 import { digest, type Source, takeIn, type TakenIn } from "../storage/take-in.ts";
@@ -52,7 +52,7 @@ export async function transferMedia(
 /**
  * Takes one medium in: download, check, hash, upload, record. With TWILIO_DELETE_MEDIA=true Twilio's copy is removed
  * once the stored bytes have been read back and have the same hash; if that fails, a line of log under the job's request says
- * so. Throws StorageServiceError.
+ * so. Throws FileError.
  */
 export async function transferMedium(
   { database, storage, twilio }: SystemServices,
@@ -86,7 +86,7 @@ export async function transferMedium(
 async function removeTwiliosCopy(url: string, credentials: Credentials, job: Job): Promise<void> {
   const started = performance.now();
   await deleteMedium(url, credentials).catch((error) => {
-    const code = error instanceof StorageServiceError ? error.reason : "internal";
+    const code = error instanceof FileError ? error.reason : "internal";
     const ms = Math.round(performance.now() - started);
     log({ ...job, job: "remove_twilio_copy", code, cause: describe((error as Error).cause ?? error), ms });
   });

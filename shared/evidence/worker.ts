@@ -1,6 +1,6 @@
 /** The media worker's round: takes what is due, one file at a time, until nothing is or its time is up. */
 import * as z from "zod/mini";
-import { Bucket } from "../contracts.ts";
+import { Bucket, type MediaWorkerResponse } from "../contracts.ts";
 import { StorageServiceError } from "../platform/errors.ts";
 import type { Fernet } from "../platform/fernet.ts";
 import { log } from "../platform/log.ts";
@@ -40,12 +40,6 @@ const Claim = z.nullable(z.union([
   z.object({ work: z.literal("more") }),
 ]));
 
-/** What a round did. */
-export interface Round {
-  done: number;
-  failed: number;
-}
-
 /**
  * Works until nothing is due. Each job is claimed, done and noted by itself, so a round may die anywhere: what it held comes
  * due again when its lease ends. One line of log a job. Throws where the database cannot be asked or told.
@@ -53,7 +47,7 @@ export interface Round {
 export async function runDueWork(
   services: SystemServices,
   context: { name: string; requestId: string },
-): Promise<Round> {
+): Promise<MediaWorkerResponse> {
   const round = { done: 0, failed: 0 };
   const deadline = performance.now() + ROUND_MS;
   let bytes = 0;

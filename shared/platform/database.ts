@@ -2,7 +2,8 @@
 import { PostgrestClient } from "@supabase/postgrest-js";
 import type * as z from "zod/mini";
 import type { Database } from "../database.types.ts";
-import { isErrorCode, ServiceError } from "./errors.ts";
+import { isErrorCode } from "../failures.ts";
+import { failure, ServiceError } from "./errors.ts";
 import { inTime } from "./in-time.ts";
 import { authHeaders, type Project } from "./project.ts";
 
@@ -49,36 +50,22 @@ export class DatabaseClient {
       const request = this.client.rpc(name, args).abortSignal(signal);
       return this.token ? request.setHeader("Authorization", `Bearer ${this.token}`) : request;
     });
-    if (error) throw failure(name, error);
+    if (error) throw translate(name, error);
     if (!schema) return data;
     const answer = schema.safeParse(data);
     // no cause: zod's error may quote the answer
     if (!answer.success) {
-      throw new ServiceError("internal", "Something went wrong.", { log: `${name} answer` });
+      throw failure("internal", { log: `${name} answer` });
     }
     return answer.data;
   }
 }
 
-function failure(name: string, error: { code: string; message: string; details: string }): ServiceError {
+function translate(name: string, error: { code: string; message: string; details: string }): ServiceError {
   if (isErrorCode(error.message)) {
     const details = error.details ? [{ path: "", message: error.details }] : undefined;
-    return new ServiceError(error.message, MESSAGES[error.message] ?? "The request was refused.", {
-      details,
-      log: name,
-    });
+    return failure(error.message, { details, log: name });
   }
-  if (error.code === "42501") return new ServiceError("forbidden", "You may not do this.", { log: name });
-  return new ServiceError("internal", "Something went wrong.", {
-    log: `${name} ${error.code || "unreachable"}`,
-  });
+  if (error.code === "42501") return failure("forbidden", { log: name });
+  return failure("internal", { log: `${name} ${error.code || "unreachable"}` });
 }
-
-const MESSAGES: Partial<Record<string, string>> = {
-  invalid_request: "The request is not valid.",
-  forbidden: "You may not do this.",
-  not_found: "Not found.",
-  payload_too_large: "The file is too large.",
-  unsupported_media_type: "Files of this type are not accepted.",
-  storage_not_configured: "Storage is not configured.",
-};

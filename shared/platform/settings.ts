@@ -3,7 +3,7 @@
  * the doctor and README's table all read them from here.
  */
 import * as z from "zod/mini";
-import { type ErrorCode, ServiceError } from "./errors.ts";
+import { failure, type ServiceError } from "./errors.ts";
 
 /** Where variables come from: `Deno.env`, or a Map in a test. */
 export interface Variables {
@@ -209,8 +209,5 @@ export function required<N extends Name>(variables: Variables, name: N): Value<N
 /** The error for a setting that is missing or of no use. Its caller learns only the code, the log its name. */
 export function notConfigured(name: string, cause?: unknown): ServiceError {
   const ofPlatform = name.startsWith("SUPABASE_") && name !== "SUPABASE_JWKS";
-  const [code, message]: [ErrorCode, string] = ofPlatform
-    ? ["storage_not_configured", "Storage is not configured."]
-    : ["not_configured", "This function is not configured."];
-  return new ServiceError(code, message, { log: name, cause });
+  return failure(ofPlatform ? "storage_not_configured" : "not_configured", { log: name, cause });
 }

@@ -1,6 +1,6 @@
 /** The keys that Auth signs tokens with: those of the environment, until a token names one that is not among them. */
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
-import { ServiceError } from "../platform/errors.ts";
+import { failure } from "../platform/errors.ts";
 import { inTime } from "../platform/in-time.ts";
 import type { Project } from "../platform/project.ts";
 import { Jwks } from "../platform/settings.ts";
@@ -38,8 +38,7 @@ export class AuthKeys {
   }
 
   private async ask(): Promise<void> {
-    const failed = (cause?: unknown) =>
-      new ServiceError("internal", "Something went wrong.", { log: "auth keys", cause });
+    const failed = (cause?: unknown) => failure("internal", { log: "auth keys", cause });
     const answer = await inTime(TIMEOUT_MS, async (signal) => {
       const url = `${this.project.url}/auth/v1/.well-known/jwks.json`;
       const response = await fetch(url, { headers: { apikey: this.project.key }, signal });

@@ -1,6 +1,6 @@
 /** Who calls, from the access token: verified here, since `verify_jwt` lets publishable and secret keys pass too. */
 import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
-import { ServiceError } from "../platform/errors.ts";
+import { failure, ServiceError } from "../platform/errors.ts";
 import { once } from "../platform/once.ts";
 import { authHeaders, publishableProject } from "../platform/project.ts";
 import { notConfigured, optional, required, type Variables } from "../platform/settings.ts";
@@ -97,16 +97,16 @@ async function askAuthServer(
 ): Promise<JWTPayload> {
   const response = await fetch(`${url}/auth/v1/user`, { headers, signal: AbortSignal.timeout(5_000) })
     .catch((cause) => {
-      throw new ServiceError("internal", "Something went wrong.", { log: "auth server unreachable", cause });
+      throw failure("internal", { log: "auth server unreachable", cause });
     });
   await response.body?.cancel();
   if (response.ok) return decodeJwt(token);
   if (response.status >= 500) {
-    throw new ServiceError("internal", "Something went wrong.", { log: "auth server" });
+    throw failure("internal", { log: "auth server" });
   }
   throw unauthorized("auth server");
 }
 
 function unauthorized(log?: string): ServiceError {
-  return new ServiceError("unauthorized", "Sign in: a valid access token of a user is needed.", { log });
+  return failure("unauthorized", { log });
 }

@@ -1,5 +1,5 @@
 /** What stands around every handler: method, CORS, request id, errors to answers, one line of log. */
-import { ServiceError } from "../platform/errors.ts";
+import { failure, ServiceError } from "../platform/errors.ts";
 import { describe, log } from "../platform/log.ts";
 import type { ErrorResponse } from "../contracts.ts";
 
@@ -34,11 +34,9 @@ export function pipeline(
       if (origins) cors = corsHeaders(request, origins());
       if (request.method === "OPTIONS") response = new Response(null, { status: 204 });
       else if (request.method === "POST") response = await work(request, context);
-      else throw new ServiceError("method_not_allowed", "Use POST.");
+      else throw failure("method_not_allowed");
     } catch (thrown) {
-      const error = thrown instanceof ServiceError
-        ? thrown
-        : new ServiceError("internal", "Something went wrong.", { cause: thrown });
+      const error = thrown instanceof ServiceError ? thrown : failure("internal", { cause: thrown });
       code = error.code;
       if (error.log) notes.detail = error.log;
       if (error.cause || error.code === "internal") notes.cause = describe(error.cause ?? error);

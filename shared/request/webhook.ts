@@ -1,5 +1,5 @@
 /** Twilio's caller check: the signature before anything is looked up, then the account. */
-import { ServiceError } from "../platform/errors.ts";
+import { failure, ServiceError } from "../platform/errors.ts";
 import { required, type Variables } from "../platform/settings.ts";
 import { credentialsFrom } from "../twilio/media.ts";
 import { isSignedByTwilio } from "../twilio/signature.ts";
@@ -40,7 +40,7 @@ export async function readWebhook(
   const query = queryOf(request.url);
   const url = query && !publicUrl.includes("?") ? publicUrl + query : publicUrl;
   if (!await isSignedByTwilio(authToken, request.headers.get("x-twilio-signature"), url, params)) {
-    throw new ServiceError("invalid_signature", "The signature is not Twilio's.");
+    throw failure("invalid_signature");
   }
   if (!sameText(params.get("AccountSid") ?? "", accountSid)) {
     throw new ServiceError("forbidden", "The message is for another account.");

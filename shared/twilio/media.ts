@@ -1,7 +1,7 @@
 /** Downloading a medium: credentials go to api.twilio.com alone, redirects are followed by hand to Twilio's hosts. */
 import { encodeBase64 } from "deno-std/encoding/base64.js";
 import { retry, RetryError } from "deno-std/async/retry.js";
-import { StorageServiceError } from "../platform/errors.ts";
+import { TwilioError } from "../platform/errors.ts";
 import { optional, required, type Variables } from "../platform/settings.ts";
 
 const API_HOST = "api.twilio.com";
@@ -34,7 +34,7 @@ export function isMediaUrl(text: string): boolean {
 }
 
 /**
- * The medium's answer with its body unread. Throws StorageServiceError: `media_not_found` (404 to the end),
+ * The medium's answer with its body unread. Throws TwilioError: `media_not_found` (404 to the end),
  * `media_refused` (credentials, another host, too many redirects), `media_unavailable` (Twilio's failure or ours to
  * reach it).
  */
@@ -42,15 +42,14 @@ export async function fetchMedium(url: string, credentials: Credentials): Promis
   try {
     return await retry(() => follow(url, credentials), {
       ...NOT_FOUND_YET,
-      isRetriable: (error: unknown) =>
-        error instanceof StorageServiceError && error.reason === "media_not_found",
+      isRetriable: (error: unknown) => error instanceof TwilioError && error.reason === "media_not_found",
     });
   } catch (error) {
     throw error instanceof RetryError ? error.cause : error;
   }
 }
 
-/** Removes Twilio's copy. Throws StorageServiceError where it could not. */
+/** Removes Twilio's copy. Throws TwilioError where it could not. */
 export async function deleteMedium(url: string, credentials: Credentials): Promise<void> {
   const response = await request(new URL(`${url}.json`), credentials, "DELETE");
   await response.body?.cancel();
@@ -81,21 +80,21 @@ async function request(url: URL, credentials: Credentials, method: string): Prom
   try {
     return await fetch(url, { method, headers, redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) });
   } catch (cause) {
-    throw new StorageServiceError("storage_unavailable", "Twilio did not answer.", "media_unavailable", {
+    throw new TwilioError("storage_unavailable", "Twilio did not answer.", "media_unavailable", {
       cause,
     });
   }
 }
 
-function failure(status: number): StorageServiceError {
+function failure(status: number): TwilioError {
   const log = `twilio ${status}`;
   if (status === 404) {
-    return new StorageServiceError("not_found", "Twilio does not have this medium.", "media_not_found", {
+    return new TwilioError("not_found", "Twilio does not have this medium.", "media_not_found", {
       log,
     });
   }
   if (status === 401 || status === 403) return refused(log);
-  return new StorageServiceError(
+  return new TwilioError(
     "storage_unavailable",
     "Twilio did not give the medium.",
     "media_unavailable",
@@ -103,8 +102,8 @@ function failure(status: number): StorageServiceError {
   );
 }
 
-function refused(log: string): StorageServiceError {
-  return new StorageServiceError("storage_unavailable", "Twilio did not give the medium.", "media_refused", {
+function refused(log: string): TwilioError {
+  return new TwilioError("storage_unavailable", "Twilio did not give the medium.", "media_refused", {
     log,
   });
 }

@@ -1,6 +1,6 @@
 /** The functions' log as docs/logs.md says it is: what a line may hold, and nothing else. */
 import * as z from "zod";
-import { REASONS, STATUS } from "../../shared/platform/errors.ts";
+import { CODES, REASONS } from "../../shared/failures.ts";
 
 const RequestId = z.guid();
 const Count = z.int().nonnegative();
@@ -12,7 +12,7 @@ const Cause = z.string().regex(/^\w+( \w+)?( at [^?]+:\d+:\d+\)?)?$/).refine((te
 export const RequestLine = z.strictObject({
   function: z.enum(["upload-url", "signed-url", "twilio-media", "media-worker"]),
   request_id: RequestId,
-  code: z.enum(["ok", ...Object.keys(STATUS)]),
+  code: z.enum(["ok", ...Object.keys(CODES)]),
   status: z.int(),
   ms: Count,
   bytes: Count.optional(),
@@ -31,7 +31,7 @@ export const JobLine = z.strictObject({
   request_id: RequestId,
   file_id: z.guid(),
   job: z.enum(["transfer", "hash", "move", "delete_old", "given_up", "remove_twilio_copy", "note_failure"]),
-  code: z.enum(["ok", ...REASONS]),
+  code: z.enum(["ok", ...Object.keys(REASONS)]),
   ms: Count.optional(),
   bytes: Count.optional(),
   final: z.boolean().optional(),

@@ -5,15 +5,16 @@ const root = new URL("../../", import.meta.url);
 
 /** Which layers each may import, beside itself. */
 const MAY_IMPORT: Record<string, string[]> = {
-  "functions": ["request", "evidence", "twilio", "platform", "contracts.ts"],
-  "request": ["twilio", "platform", "contracts.ts"],
-  "evidence": ["storage", "twilio", "platform", "contracts.ts"],
-  "storage": ["platform", "contracts.ts"],
-  "twilio": ["platform", "contracts.ts"],
-  "platform": ["database.types.ts"],
-  "client": ["contracts.ts", "database.types.ts"],
+  "functions": ["request", "evidence", "twilio", "platform", "contracts.ts", "failures.ts"],
+  "request": ["twilio", "platform", "contracts.ts", "failures.ts"],
+  "evidence": ["storage", "twilio", "platform", "contracts.ts", "failures.ts"],
+  "storage": ["platform", "contracts.ts", "failures.ts"],
+  "twilio": ["platform", "contracts.ts", "failures.ts"],
+  "platform": ["database.types.ts", "failures.ts"],
+  "client": ["contracts.ts", "failures.ts", "database.types.ts"],
   "responses.ts": ["contracts.ts"],
-  "operate": ["evidence", "storage", "twilio", "platform", "contracts.ts"],
+  "contracts.ts": ["responses.ts"],
+  "operate": ["evidence", "storage", "twilio", "platform", "contracts.ts", "failures.ts"],
 };
 
 /** Every TypeScript file below a directory of the repository. */

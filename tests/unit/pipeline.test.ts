@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
-import { type ErrorCode, ServiceError, STATUS } from "../../shared/platform/errors.ts";
+import { CODES, type ErrorCode } from "../../shared/failures.ts";
+import { ServiceError } from "../../shared/platform/errors.ts";
 import { required } from "../../shared/platform/settings.ts";
 import { pipeline, type RequestContext } from "../../shared/request/pipeline.ts";
 import { environmentOf, logOf } from "./tools.ts";
@@ -53,12 +54,12 @@ Deno.test("pipeline: a POST is worked on; the answer has an id, is not cached, a
   assertEquals(response.headers.get("x-request-id"), request_id as string);
 });
 
-for (const code of Object.keys(STATUS) as ErrorCode[]) {
-  Deno.test(`pipeline: ${code} is answered with ${STATUS[code]} in the one shape of errors`, async () => {
+for (const code of Object.keys(CODES) as ErrorCode[]) {
+  Deno.test(`pipeline: ${code} is answered with ${CODES[code].status} in the one shape of errors`, async () => {
     const details = [{ path: "files.3", message: "why" }];
     const error = new ServiceError(code, "Words.", { details, log: "A_VARIABLE" });
     const { response, json, lines, answer } = await run(failing(error));
-    assertEquals(response.status, STATUS[code]);
+    assertEquals(response.status, CODES[code].status);
     const request_id = response.headers.get("x-request-id");
     assertEquals(json, { error: { code, message: "Words.", details }, request_id });
     assertEquals([lines.length, lines[0]!.code, lines[0]!.detail], [1, code, "A_VARIABLE"]);

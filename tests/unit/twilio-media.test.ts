@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertInstanceOf } from "../support/assert.ts";
-import { ServiceError, StorageServiceError } from "../../shared/platform/errors.ts";
+import { ServiceError, TwilioError } from "../../shared/platform/errors.ts";
 import { credentialsFrom, deleteMedium, fetchMedium } from "../../shared/twilio/media.ts";
 import { environmentOf, failureOf, type Sent, withFastTimers, withFetch } from "./tools.ts";
 
@@ -13,7 +13,7 @@ const redirect = (location: string, status = 307) => new Response(null, { status
 /** The reason for which a download fails, with all that was sent; waiting is not waited for. */
 async function downloadFails(
   answer: (request: Sent, index: number) => Response | Promise<Response>,
-): Promise<{ reason: string; error: StorageServiceError; sent: Sent[]; delays: number[] }> {
+): Promise<{ reason: string; error: TwilioError; sent: Sent[]; delays: number[] }> {
   let error: unknown;
   let sent: Sent[] = [];
   const delays = await withFastTimers(60_000, async () => {
@@ -21,7 +21,7 @@ async function downloadFails(
       error = await failureOf(() => fetchMedium(MEDIUM, CREDENTIALS));
     });
   });
-  assertInstanceOf(error, StorageServiceError, `${(error as Error).stack}`);
+  assertInstanceOf(error, TwilioError, `${(error as Error).stack}`);
   return { reason: error.reason, error, sent, delays };
 }
 
@@ -195,7 +195,7 @@ Deno.test("media: where Twilio's copy could not be removed it is said so", async
       () => new Response(null, { status }),
       async () => {
         const error = await failureOf(() => deleteMedium(MEDIUM, CREDENTIALS));
-        assertInstanceOf(error, StorageServiceError);
+        assertInstanceOf(error, TwilioError);
         assertEquals(error.reason, reason);
       },
     );
