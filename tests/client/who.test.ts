@@ -15,7 +15,7 @@ import {
 } from "../support/stack.ts";
 import { hear, type Heard, leaveAll, quiet, signedIn, topicOf, until, watch } from "./support.ts";
 
-/** DESIGN.md, "Who is who". */
+/** docs/access.md */
 const RECEIVE: Role[] = ["field_worker", "ward_councillor", "manager", "admin", "saps_liaison"];
 const RECEIVE_GBV: Role[] = ["admin", "saps_liaison"];
 

@@ -22,6 +22,21 @@ for (const page of all) {
   });
 }
 
+for (const page of all.filter(({ file }) => !file.startsWith("bench/"))) {
+  Deno.test(`${page.file}: the files it names are there`, async () => {
+    const text = await Deno.readTextFile(root + page.file);
+    const named = text.matchAll(
+      /`((?:functions|shared|client|operate|local|tests|docs|migrations|examples)\/[\w./-]*)`/g,
+    );
+    const missing: string[] = [];
+    for (const [, path] of named) {
+      if (path!.includes("NAME")) continue; // whichever it is
+      if (!await Deno.stat(root + path).catch(() => undefined)) missing.push(path!);
+    }
+    assertEquals(missing, []);
+  });
+}
+
 Deno.test("anchors are those that GitHub gives", () => {
   const page = parsePage(
     "x.md",

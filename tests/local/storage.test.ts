@@ -1,5 +1,5 @@
 /**
- * Storage as hosted Supabase has it, facts and traps of PLATFORM.md included: black-box tests, on buckets, users,
+ * Storage as hosted Supabase has it, the traps that the real server showed included: black-box tests, on buckets, users,
  * policies and triggers of their own, that also run against a real project given by the same variables.
  */
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";

@@ -1,4 +1,4 @@
-/** The access table of DESIGN.md ("Who is who"), as data: every cell is tested through Storage and the functions. */
+/** The table of docs/access.md as data: every cell is tested through Storage and the functions. */
 import type { Bucket } from "../../shared/contracts.ts";
 import type { Role } from "./stack.ts";
 
