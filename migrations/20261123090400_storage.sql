@@ -35,6 +35,48 @@ begin
 end
 $$;
 comment on function private.is_our_bucket(text) is 'Whether the bucket is one of this bundle''s.';
+revoke execute on function private.is_our_bucket(text) from public, anon, authenticated, service_role;
+
+-- A public bucket shows every file to everybody; in a versioned one a deletion hides a file instead of removing it, and an
+-- overwrite keeps two. Columns are read by name, since a project may not have them yet.
+-- SECURITY DEFINER: whoever changes a bucket has no right to schema private.
+create function private.guard_bucket()
+  returns trigger
+  language plpgsql security definer
+  set search_path = ''
+as $$
+declare
+  bucket constant jsonb := to_jsonb(new);
+begin
+  if private.is_our_bucket(new.id)
+    and (coalesce((bucket ->> 'public')::boolean, false) or coalesce(bucket ->> 'versioning_status', 'DISABLED') <> 'DISABLED')
+  then
+    raise exception using errcode = '42501',
+      message = format('bucket %s holds evidence: it is neither public nor versioned', new.id);
+  end if;
+  return new;
+end
+$$;
+comment on function private.guard_bucket() is 'Trigger: our buckets are never public and never versioned.';
+revoke execute on function private.guard_bucket() from public, anon, authenticated, service_role;
+
+create or replace trigger evidence_bucket_guard
+  before insert or update on storage.buckets
+  for each row execute function private.guard_bucket();
+
+create function private.is_live(object storage.objects)
+  returns boolean
+  language plpgsql immutable
+  set search_path = ''
+as $$
+begin
+  return to_jsonb(object) ->> 'archived_at' is null
+    and not coalesce((to_jsonb(object) ->> 'is_delete_marker')::boolean, false);
+end
+$$;
+comment on function private.is_live(storage.objects) is
+  'Whether the row is a file that can be read: not an old version, not the mark of a deletion. The columns may not exist yet.';
+revoke execute on function private.is_live(storage.objects) from public, anon, authenticated, service_role;
 
 -- Reading ------------------------------------------------------------------------------------------------------------
 
@@ -53,6 +95,8 @@ begin
 end
 $$;
 comment on function private.caller_opened(uuid) is 'Whether the caller was given a URL of this file, and that recorded, within the last 15 minutes.';
+revoke execute on function private.caller_opened(uuid) from public, anon, authenticated, service_role;
+grant execute on function private.caller_opened(uuid) to authenticated;
 
 -- The range says what starts_with says below, in a form that Storage's index (bucket_id, name collate "C") answers: a list
 -- looks at the caller's municipality, not at every file of the bucket. ('0' is what follows '/'.)
@@ -76,6 +120,7 @@ create policy "evidence: read a file if you may read its record" on storage.obje
       starts_with(name, (select private.caller_tenant() || '/'))
       and (select storage.allow_any_operation(array[
         'object.get_authenticated', 'object.info_authenticated', 'object.get_authenticated_info',
+        'object.head_authenticated_info',
         'object.list', 'object.list_v2', 'object.sign', 'object.sign_many'
       ]))
       and exists (
@@ -129,9 +174,68 @@ create policy "evidence: nothing for who is not signed in" on storage.objects
   using (bucket_id not in ('evidence', 'documents', 'gbv-evidence') or current_user = 'authenticated')
   with check (bucket_id not in ('evidence', 'documents', 'gbv-evidence') or current_user = 'authenticated');
 
+-- SECURITY DEFINER: no API role may read auth.users.
+create function private.is_written_by_service(object storage.objects)
+  returns boolean
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+begin
+  -- The role tells a user's permission probe from the service's. The final row is always written as service_role, and bears the
+  -- uploader as its owner; whether a secret key has an owner of its own is not documented, but it is no user.
+  return coalesce(current_setting('role', true), '') = 'service_role'
+    and (object.owner_id is null or not exists (select from auth.users u where u.id = private.safe_uuid(object.owner_id)));
+end
+$$;
+comment on function private.is_written_by_service(storage.objects) is
+  'Whether the secret key writes this row, and not a user, nor the server for a user.';
+revoke execute on function private.is_written_by_service(storage.objects) from public, anon, authenticated, service_role;
+
+create function private.outlives_its_url(cache_control text)
+  returns boolean
+  language plpgsql immutable
+  set search_path = ''
+as $$
+begin
+  return cache_control ~* 'public|immutable|s-maxage|stale-'
+    or coalesce(substring(cache_control from '(?i)max-age\s*=\s*"?0*(\d{1,15})')::bigint > 3600, false);
+end
+$$;
+comment on function private.outlives_its_url(text) is
+  'Whether a Cache-Control would keep a file in shared caches, or in a browser for more than an hour (the default of supabase-js).';
+revoke execute on function private.outlives_its_url(text) from public, anon, authenticated, service_role;
+
+create function private.is_copy_of(object storage.objects, file public.media_attachments)
+  returns boolean
+  language plpgsql stable
+  set search_path = ''
+as $$
+begin
+  return coalesce(
+    object.bucket_id = 'gbv-evidence' and file.bucket <> 'gbv-evidence' and file.path = object.name
+      and file.is_sensitive and file.status = 'stored',
+    false
+  );
+end
+$$;
+comment on function private.is_copy_of(storage.objects, public.media_attachments) is
+  'Whether the object would be the copy in gbv-evidence of a stored file whose ticket turned sensitive: the only second object a file may have.';
+revoke execute on function private.is_copy_of(storage.objects, public.media_attachments) from public, anon, authenticated, service_role;
+
+create function private.trial_tenant()
+  returns uuid
+  language sql immutable
+  set search_path = ''
+as $$
+  select '00000000-0000-0000-0000-000000000000'::uuid
+$$;
+comment on function private.trial_tenant() is
+  'The folder in which the deploy''s trial uploads, reads and deletes an object: of no municipality, the secret key''s alone, kept in no record.';
+revoke execute on function private.trial_tenant() from public, anon, authenticated, service_role;
+
 -- The guard: policies alone do not keep files as they are (a signed upload token works as service_role, two uploads can
 -- race, a chunked body or a resumable upload escapes the bucket's limits). It fires in Storage's rolled-back probe as the
--- caller (no metadata yet) and for the real write as service_role, whose owner_id is the uploader.
+-- caller (no size yet) and for the real write as service_role, whose owner_id is the uploader.
 -- SECURITY DEFINER: it looks at records and limits that the caller may not see.
 create function private.guard_stored_object()
   returns trigger
@@ -140,14 +244,13 @@ create function private.guard_stored_object()
 as $$
 declare
   record public.media_attachments;
+  by_service boolean;
+  passing constant text[] := array['updated_at', 'last_accessed_at'];
 begin
   if tg_op = 'UPDATE' then
-    if not private.is_our_bucket(old.bucket_id) and not private.is_our_bucket(new.bucket_id) then
-      return new;
-    end if;
-    if (old.bucket_id, old.name, old.version, old.owner, old.owner_id, old.metadata, old.user_metadata)
-      is distinct from
-      (new.bucket_id, new.name, new.version, new.owner, new.owner_id, new.metadata, new.user_metadata)
+    if (private.is_our_bucket(old.bucket_id) or private.is_our_bucket(new.bucket_id))
+      -- whole rows: columns that later versions of Storage have are not known by name
+      and to_jsonb(old) - passing is distinct from to_jsonb(new) - passing
     then
       raise exception using errcode = '42501', message = 'a stored file is never changed, replaced or moved';
     end if;
@@ -161,23 +264,27 @@ begin
     raise exception using errcode = '42501',
       message = 'a file''s path is {municipality}/{file_id}/{name}, name of A-Z a-z 0-9 . _ -';
   end if;
+  by_service := private.is_written_by_service(new);
 
   select m.* into record from public.media_attachments m where m.file_id = split_part(new.name, '/', 2)::uuid;
-  if found then
-    -- the announced file, uploaded by who announced it, in its place, once
-    if new.bucket_id = 'gbv-evidence' and record.bucket <> new.bucket_id and record.path = new.name
-      and record.status = 'stored' and new.owner_id is null and record.is_sensitive
-    then
-      return new; -- the worker's copy of a file whose ticket turned sensitive (complete_media_move)
+  if not found then
+    if split_part(new.name, '/', 1) = private.trial_tenant()::text then
+      if not by_service then
+        raise exception using errcode = '42501', message = 'this place is for the deploy''s trial';
+      end if;
+    elsif not exists (select 1 from public.municipalities t where t.id = split_part(new.name, '/', 1)::uuid) then
+      raise exception using errcode = '42501', message = 'the path names no municipality';
     end if;
-    if (record.bucket, record.path, record.created_by::text) is distinct from (new.bucket_id, new.name, new.owner_id) then
+  elsif not (by_service and private.is_copy_of(new, record)) then
+    -- the announced file, in its place, by who announced it; a resident's from WhatsApp by the service
+    if (record.bucket, record.path) is distinct from (new.bucket_id, new.name)
+      or (case when record.created_by is null then not by_service else record.created_by::text is distinct from new.owner_id end)
+    then
       raise exception using errcode = '42501', message = 'this place is not yours to upload to';
     end if;
     if record.stored_at is not null then
       raise exception using errcode = '23505', message = 'this file is stored already';
     end if;
-  elsif not exists (select 1 from public.municipalities t where t.id = split_part(new.name, '/', 1)::uuid) then
-    raise exception using errcode = '42501', message = 'the path names no municipality';
   end if;
 
   if new.metadata ? 'size' then
@@ -191,20 +298,26 @@ begin
     if (new.metadata ->> 'size')::bigint = 0 then
       raise exception using errcode = '42501', message = 'an empty file is no evidence';
     end if;
+    -- Storage answers with the Cache-Control that came with the bytes, which no trigger can change.
+    if private.outlives_its_url(new.metadata ->> 'cacheControl') then
+      raise exception using errcode = '42501', message = 'evidence is not to be cached: upload it with cacheControl "0"';
+    end if;
+    new.metadata := new.metadata || '{"cacheControl": "max-age=0"}';
   end if;
   return new;
 end
 $$;
 comment on function private.guard_stored_object() is
-  'Trigger: a file in our buckets never changes once stored, has a record''s place, and keeps the bucket''s size and type limits by every route.';
+  'Trigger: a file in our buckets never changes once stored, has a record''s place, keeps the bucket''s size and type limits by every route, and lies in no cache.';
+revoke execute on function private.guard_stored_object() from public, anon, authenticated, service_role;
 
 create or replace trigger evidence_guard
   before insert or update on storage.objects
   for each row execute function private.guard_stored_object();
 
 -- What landed is recorded by a deferred trigger: it fires once, for the committed row, with complete metadata.
--- A WhatsApp medium only becomes `stored` with its hash (complete_media_transfer).
--- SECURITY DEFINER: it fires as service_role, which has no right to write records, whoever uploaded.
+-- A WhatsApp file only becomes `stored` with its hash (complete_media_transfer).
+-- SECURITY DEFINER: it fires in the uploader's scope, who has no right to write records.
 create function private.record_stored_object()
   returns trigger
   language plpgsql security definer
@@ -214,8 +327,8 @@ declare
   landed_file_id constant uuid := split_part(new.name, '/', 2)::uuid;
   file public.media_attachments;
 begin
-  if exists (select 1 from public.media_attachments m where m.file_id = landed_file_id and m.bucket <> new.bucket_id) then
-    return null; -- the worker's copy: it is recorded when it has been verified
+  if split_part(new.name, '/', 1) = private.trial_tenant()::text then
+    return null;
   end if;
   if new.metadata ->> 'size' is null or new.metadata ->> 'mimetype' is null then
     raise exception using errcode = '42501', message = 'a file without size and type is not taken in';
@@ -236,7 +349,18 @@ begin
     last_error = case m.source when 'web' then null else m.last_error end,
     -- due at once: its hash is to be taken
     next_attempt_at = case m.source when 'web' then excluded.next_attempt_at else m.next_attempt_at end
+  -- The guard has looked, but two uploads of one file_id may both have passed it: the row of the first decides.
+  where (m.bucket, m.path) = (excluded.bucket, excluded.path)
+    and m.stored_at is null
+    and (m.source = 'whatsapp' or m.created_by is not distinct from excluded.created_by)
   returning m.* into file;
+  if not found then
+    select m.* into file from public.media_attachments m where m.file_id = landed_file_id;
+    if private.is_copy_of(new, file) then
+      return null; -- recorded when it has been verified (complete_media_move)
+    end if;
+    raise exception using errcode = '42501', message = 'this place is not yours to upload to';
+  end if;
   if file.source = 'web' then
     perform private.record_system_event(file.tenant_id, 'received', jsonb_build_object(
       'source', 'web', 'filename', file.filename, 'path', file.path, 'ticket_id', file.ticket_id,
@@ -248,7 +372,8 @@ begin
 end
 $$;
 comment on function private.record_stored_object() is
-  'Trigger: notes size, type and time of a file that landed, in its record; makes a record where none was.';
+  'Trigger: notes size, type and time of a file that landed, in its record; makes a record where none was. One file_id is one file in one place.';
+revoke execute on function private.record_stored_object() from public, anon, authenticated, service_role;
 
 drop trigger if exists evidence_landed on storage.objects;
 create constraint trigger evidence_landed
@@ -279,18 +404,10 @@ begin
 end
 $$;
 comment on function private.record_deleted_object() is 'Trigger: a stored file that was deleted is said to be, and its record stays.';
+revoke execute on function private.record_deleted_object() from public, anon, authenticated, service_role;
 
 create or replace trigger evidence_deleted
   after delete on storage.objects
   for each row
   when (old.bucket_id in ('evidence', 'documents', 'gbv-evidence'))
   execute function private.record_deleted_object();
-
-revoke execute on function
-  private.caller_opened(uuid),
-  private.record_deleted_object(),
-  private.is_our_bucket(text),
-  private.guard_stored_object(),
-  private.record_stored_object()
-  from public, anon, authenticated, service_role;
-grant execute on function private.caller_opened(uuid) to authenticated;

@@ -123,7 +123,7 @@ begin
     and m.source = 'whatsapp' and m.status in ('pending', 'failed')
     and exists (
       select 1 from storage.objects o
-      where o.bucket_id = m.bucket and o.name = m.path
+      where o.bucket_id = m.bucket and o.name = m.path and private.is_live(o)
         and (o.metadata ->> 'size')::bigint = complete_media_transfer.file_size
     )
   returning m.* into file;
@@ -192,7 +192,8 @@ begin
     and coalesce(m.sha256, complete_media_move.sha256) = complete_media_move.sha256
     and exists (
       select 1 from storage.objects o
-      where o.bucket_id = 'gbv-evidence' and o.name = m.path and (o.metadata ->> 'size')::bigint = m.file_size
+      where o.bucket_id = 'gbv-evidence' and o.name = m.path and private.is_live(o)
+        and (o.metadata ->> 'size')::bigint = m.file_size
     )
   returning m.* into file;
   if found then
@@ -221,7 +222,7 @@ as $$
       when m.last_error = 'type_mismatch' then m.last_error
     end
   where m.file_id = complete_media_deletion.file_id and m.moved_from is not null
-    and not exists (select 1 from storage.objects o where o.bucket_id = m.moved_from and o.name = m.path)
+    and not exists (select 1 from storage.objects o where o.bucket_id = m.moved_from and o.name = m.path and private.is_live(o))
 $$;
 comment on function public.complete_media_deletion(uuid) is 'The old copy of a moved file is gone.';
 

@@ -14,7 +14,10 @@ create table storage.buckets (
   file_size_limit bigint,
   allowed_mime_types text[],
   owner_id text,
-  type storage.buckettype not null default 'STANDARD'
+  type storage.buckettype not null default 'STANDARD',
+  versioning_status text not null default 'DISABLED'
+    constraint buckets_versioning_status_check check (versioning_status in ('DISABLED', 'ENABLED', 'SUSPENDED'))
+    constraint buckets_versioning_dark_check check (versioning_status = 'DISABLED')
 );
 comment on column storage.buckets.owner is 'Field is deprecated, use owner_id instead';
 create unique index bname on storage.buckets (name);
@@ -31,7 +34,10 @@ create table storage.objects (
   path_tokens text[] generated always as (string_to_array(name, '/')) stored,
   version text,
   owner_id text,
-  user_metadata jsonb
+  user_metadata jsonb,
+  archived_at timestamptz,
+  is_delete_marker boolean not null default false,
+  is_versioned boolean not null default false
 );
 comment on column storage.objects.owner is 'Field is deprecated, use owner_id instead';
 create unique index bucketid_objname on storage.objects (bucket_id, name);

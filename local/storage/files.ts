@@ -14,6 +14,9 @@ export interface ObjectMetadata extends Record<string, unknown> {
 
 /** The stored bytes: one file for each version, so that an overwrite never touches the old one. */
 export class Files {
+  /** The Cache-Control that came with each version's bytes: the server answers with it, whatever the row says. */
+  private readonly cacheControls = new Map<string, string>();
+
   constructor(private readonly directory: string) {}
 
   static async in(directory: string): Promise<Files> {
@@ -88,8 +91,13 @@ export class Files {
     }, { highWaterMark: 0 });
   }
 
+  cacheControl(version: string | null): string {
+    return this.cacheControls.get(version ?? "") ?? "no-cache";
+  }
+
   /** Complete metadata of a file that has arrived. */
   async describe(version: string, type: string, cacheControl: string): Promise<ObjectMetadata> {
+    this.cacheControls.set(version, cacheControl);
     const hash = createHash("md5");
     const { size, mtime } = await Deno.stat(this.path(version));
     for await (const chunk of await this.read(version, 0, size - 1)) hash.update(chunk);

@@ -24,7 +24,7 @@ export async function signedObject(call: Call): Promise<{ object: StoredObject; 
 
 /** The bytes, or a range of them, or 304; for HEAD the same headers. */
 export async function serve(call: Call, object: StoredObject, expires?: Date): Promise<Response> {
-  const { eTag, mimetype, cacheControl, lastModified } = (object.metadata ?? {}) as Record<string, string>;
+  const { eTag, mimetype, lastModified } = (object.metadata ?? {}) as Record<string, string>;
   const size = Number(object.metadata?.size ?? 0);
   const headers = new Headers({
     "accept-ranges": "bytes",
@@ -34,7 +34,7 @@ export async function serve(call: Call, object: StoredObject, expires?: Date): P
     "last-modified": new Date(lastModified ?? object.updated_at).toUTCString(),
   });
   if (expires) headers.set("expires", expires.toUTCString());
-  else headers.set("cache-control", cacheControl ?? "no-cache");
+  else headers.set("cache-control", call.files.cacheControl(object.version));
   const download = call.url.searchParams.get("download");
   if (download !== null) headers.set("content-disposition", attachment(download));
 
@@ -72,7 +72,7 @@ export function describe(object: StoredObject): Response {
 function attachment(filename: string): string {
   if (filename === "") return "attachment;";
   const encoded = encodeURIComponent(filename);
-  return `attachment; filename=${encoded}; filename*=UTF-8''${encoded};`;
+  return `attachment; filename=${encoded}; filename*=UTF-8''${encoded}`;
 }
 
 function isUnchanged(call: Call, eTag: string, lastModified: string | undefined): boolean {

@@ -43,6 +43,7 @@ export const PROBLEMS = {
   // Storage
   bucket_missing: `${RUNBOOK}#a-bucket-was-changed`,
   bucket_public: `${RUNBOOK}#a-bucket-was-changed, at once: everybody can read its files`,
+  bucket_versioned: `${RUNBOOK}#a-bucket-was-changed`,
   bucket_limits: `${RUNBOOK}#a-bucket-was-changed`,
   object_missing: `${RUNBOOK}#restoring-a-backup`,
   record_missing: `${RUNBOOK}#restoring-a-backup`,

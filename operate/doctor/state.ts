@@ -25,13 +25,16 @@ export async function clocks(sql: postgres.TransactionSql): Promise<Outcome> {
 
 export async function buckets(sql: postgres.TransactionSql): Promise<Outcome> {
   const rows = await sql`
-    select id, public, file_size_limit::float8 as max, coalesce(allowed_mime_types, '{}') as types from storage.buckets`;
+    select id, public, to_jsonb(b) ->> 'versioning_status' as versioning, file_size_limit::float8 as max, coalesce(allowed_mime_types, '{}') as types from storage.buckets b`;
   const findings: Finding[] = [];
   for (const [id, limits] of Object.entries(BUCKETS)) {
     const bucket = rows.find((row) => row.id === id);
     if (!bucket) findings.push({ problem: "bucket_missing", found: `there is no bucket ${id}` });
     else {
       if (bucket.public) findings.push({ problem: "bucket_public", found: `${id} is public` });
+      if (bucket.versioning && bucket.versioning !== "DISABLED") {
+        findings.push({ problem: "bucket_versioned", found: `${id} keeps versions of its files` });
+      }
       if (
         bucket.max !== limits.maxBytes || bucket.types.toSorted().join() !== limits.types.toSorted().join()
       ) {
@@ -52,7 +55,9 @@ export async function storedFiles(sql: postgres.TransactionSql): Promise<Outcome
       select o.created_at > now() - make_interval(days => ${RECENT}) as recent
       from storage.objects o
       where o.bucket_id in ('evidence', 'documents', 'gbv-evidence') and not exists (
-        select from public.media_attachments m where m.file_id = private.safe_uuid(split_part(o.name, '/', 2))
+        select from public.media_attachments m
+        where m.file_id = private.safe_uuid(split_part(o.name, '/', 2)) and m.path = o.name
+          and (o.bucket_id in (m.bucket, m.moved_from) or (o.bucket_id = 'gbv-evidence' and m.is_sensitive))
       )
     )
     select

@@ -195,8 +195,19 @@ export const MISTAKES: Partial<Record<Problem, Mistake>> = {
     says: ["there is no bucket documents"],
   },
   bucket_public: {
-    ways: [["update storage.buckets set public = true where id = 'gbv-evidence'"]],
+    ways: [[WITHOUT_TRIGGERS, "update storage.buckets set public = true where id = 'gbv-evidence'"]],
     says: ["gbv-evidence is public"],
+  },
+  bucket_versioned: {
+    ways: [[
+      WITHOUT_TRIGGERS,
+      "set local role supabase_storage_admin",
+      "alter table storage.buckets drop constraint buckets_versioning_dark_check",
+      "reset role",
+      "update storage.buckets set versioning_status = 'ENABLED' where id = 'evidence'",
+    ]],
+    says: ["evidence keeps versions of its files"],
+    alone: true,
   },
   bucket_limits: {
     ways: [

@@ -593,7 +593,7 @@ fact("HEAD, 304 for a known ETag, a name to download as", {}, async (s) => {
   const named = await fetch(`${link}&download=${encodeURIComponent("my file.txt")}`);
   assertEquals(
     named.headers.get("content-disposition"),
-    "attachment; filename=my%20file.txt; filename*=UTF-8''my%20file.txt;",
+    "attachment; filename=my%20file.txt; filename*=UTF-8''my%20file.txt",
   );
   await named.body?.cancel();
   const plain = await fetch(`${link}&download=`);
