@@ -81,6 +81,9 @@ export async function digest(
   return { ...meter.result(), head };
 }
 
+/** Bytes that this isolate has hashed in its life. */
+export const hashed = { bytes: 0 };
+
 /** Reads a source, counting and hashing; fails once it is too long, and at its end if it is not as announced. */
 class Meter {
   failure?: StorageServiceError;
@@ -111,6 +114,7 @@ class Meter {
     }
     this.bytes += next.value.byteLength;
     if (this.bytes > this.maxBytes) throw this.fail("payload_too_large");
+    hashed.bytes += next.value.byteLength;
     this.hash.update(next.value);
     return next.value;
   }
