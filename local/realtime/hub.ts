@@ -1,7 +1,6 @@
 /** Who listens to what, and the replication slot that feeds them. */
 import type postgres from "postgres";
 import type { Keys } from "../types.ts";
-import type { Channel, Connection } from "./connection.ts";
 import { type Replication, type Row, startReplication } from "./replication.ts";
 import { Broadcast, type TextBroadcast } from "./wire.ts";
 
@@ -20,12 +19,25 @@ export interface Options {
   maxBufferedBytes: number;
 }
 
+/** One open socket. */
+export interface Peer {
+  close(code: number, reason: string): void;
+}
+
+/** One who listens to a topic. `encoded` keeps what was made of the message, by protocol version, for the next. */
+export interface Member {
+  deliver(
+    message: Broadcast | TextBroadcast,
+    encoded: Map<string, string | Uint8Array<ArrayBuffer> | undefined>,
+  ): void;
+}
+
 const utf8 = new TextEncoder();
 const retryMs = 1000;
 
 export class Hub {
-  readonly #members = new Map<string, Set<Channel>>();
-  readonly #connections = new Set<Connection>();
+  readonly #members = new Map<string, Set<Member>>();
+  readonly #connections = new Set<Peer>();
   #replication: Replication | undefined;
   #idle: ReturnType<typeof setTimeout> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -42,24 +54,24 @@ export class Hub {
     return this.#connections.size;
   }
 
-  connected(connection: Connection): void {
+  connected(connection: Peer): void {
     this.#connections.add(connection);
     clearTimeout(this.#idle);
   }
 
-  disconnected(connection: Connection): void {
+  disconnected(connection: Peer): void {
     if (!this.#connections.delete(connection) || this.#connections.size > 0) return;
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => this.#stopReplication(), this.options.idleMs);
   }
 
-  subscribe(isPrivate: boolean, topic: string, channel: Channel): void {
+  subscribe(isPrivate: boolean, topic: string, channel: Member): void {
     const key = memberKey(isPrivate, topic);
     const members = this.#members.get(key) ?? new Set();
     this.#members.set(key, members.add(channel));
   }
 
-  unsubscribe(isPrivate: boolean, topic: string, channel: Channel): void {
+  unsubscribe(isPrivate: boolean, topic: string, channel: Member): void {
     const key = memberKey(isPrivate, topic);
     const members = this.#members.get(key);
     members?.delete(channel);
@@ -67,7 +79,7 @@ export class Hub {
   }
 
   /** Public and private channels of one name are two: neither hears the other's messages. */
-  broadcast(isPrivate: boolean, topic: string, message: Broadcast | TextBroadcast, except?: Channel): void {
+  broadcast(isPrivate: boolean, topic: string, message: Broadcast | TextBroadcast, except?: Member): void {
     const encoded = new Map();
     for (const channel of this.#members.get(memberKey(isPrivate, topic)) ?? []) {
       if (channel !== except) channel.deliver(message, encoded);
