@@ -7,7 +7,6 @@
 // Tried in the gate with the real CLI against a pretend Management API and the local stack. Only a hosted project can
 // show: its bundler, Vault, pg_cron and pg_net, TLS to its database, that its list of secrets has SHA-256 digests, how long
 // new secrets take to reach every isolate.
-import { parseArgs } from "node:util";
 import { delay } from "deno-std/async/delay.js";
 import type postgres from "postgres";
 import { connectDatabase, databaseAnswers } from "./database.ts";
@@ -24,7 +23,7 @@ import {
   type Settings,
 } from "./deploy/settings.ts";
 import { type Probe, probeFunctions } from "./probe.ts";
-import { readSettingsFile, runCommand, SETTINGS_FILE, UsageError } from "./project.ts";
+import { readOptions, readSettingsFile, runCommand, SETTINGS_FILE, UsageError } from "./project.ts";
 
 const USAGE =
   `npm run deploy -- --project-ref REF [--env-file FILE] [--db-url URL] [--replace NAME] [--yes] [--patience SECONDS]
@@ -188,37 +187,19 @@ function hiddenOf(settings: Settings): string[] {
 }
 
 function parse(args: string[]): Options {
-  const text = { type: "string" } as const;
-  const flag = { type: "boolean" } as const;
-  try {
-    const { values } = parseArgs({
-      args,
-      options: {
-        "project-ref": text,
-        "env-file": text,
-        "db-url": text,
-        replace: { ...text, multiple: true },
-        patience: text,
-        yes: flag,
-        help: flag,
-      },
-    });
-    const ref = values["project-ref"] ?? "";
-    const patience = Number(values.patience ?? 60);
-    const replace = values.replace ?? [];
-    const meant = replace.every((name) => REPLACEABLE.includes(name));
-    if (values.help || !/^[a-z]{20}$/.test(ref) || !(patience >= 0) || !meant) throw new UsageError(USAGE);
-    return {
-      ref,
-      file: values["env-file"] ?? SETTINGS_FILE,
-      databaseUrl: values["db-url"],
-      replace,
-      yes: values.yes ?? false,
-      patience,
-    };
-  } catch (error) {
-    throw error instanceof UsageError ? error : new UsageError(`${(error as Error).message}\n\n${USAGE}`);
-  }
+  const { values } = readOptions(USAGE, args, {
+    "project-ref": { type: "string", default: "" },
+    "env-file": { type: "string", default: SETTINGS_FILE },
+    "db-url": { type: "string" },
+    replace: { type: "string", multiple: true, default: [] },
+    patience: { type: "string", default: "60" },
+    yes: { type: "boolean", default: false },
+  });
+  const { "project-ref": ref, "env-file": file, "db-url": databaseUrl, replace, yes } = values;
+  const patience = Number(values.patience);
+  const meant = replace.every((name) => REPLACEABLE.includes(name));
+  if (!/^[a-z]{20}$/.test(ref) || !(patience >= 0) || !meant) throw new UsageError(USAGE);
+  return { ref, file, databaseUrl, replace, yes, patience };
 }
 
 await runCommand(deploy);

@@ -22,6 +22,7 @@ import {
   connectProject,
   type OperatorEnvironment,
   operatorEnvironment,
+  readOptions,
   runCommand,
   UsageError,
 } from "./project.ts";
@@ -132,18 +133,14 @@ function describe(error: unknown): string {
 }
 
 async function doctor(args: string[]): Promise<number> {
-  let json = false;
-  let apiUrl = "https://api.supabase.com";
-  let file: string | undefined;
-  while (args.length) {
-    const option = args.shift();
-    if (option === "--json") json = true;
-    else if (option === "--env-file" && args.length) file = args.shift();
-    else if (option === "--api-url") apiUrl = args.shift() ?? "";
-    else throw new UsageError(USAGE);
-  }
+  const { values } = readOptions(USAGE, args, {
+    json: { type: "boolean" },
+    "env-file": { type: "string" },
+    "api-url": { type: "string", default: "https://api.supabase.com" },
+  });
+  const { json, "api-url": apiUrl } = values;
   if (!URL.canParse(apiUrl)) throw new UsageError(USAGE);
-  const environment = operatorEnvironment(file);
+  const environment = operatorEnvironment(values["env-file"]);
   if (!json) console.error("Asking the functions and the database; this changes nothing.");
   const lines = await examine(environment, apiUrl);
   const wrong = lines.filter(({ result }) => result === "WRONG").length;

@@ -1,5 +1,5 @@
 /** What an operator's commands share: the project they are for, its settings, and errors that say what to do next. */
-import { parseEnv } from "node:util";
+import { parseArgs, type ParseArgsOptionsConfig, parseEnv } from "node:util";
 import { PostgrestClient } from "@supabase/postgrest-js";
 import { authHeaders, type Project } from "../shared/platform/project.ts";
 import type { Variables } from "../shared/platform/settings.ts";
@@ -97,6 +97,21 @@ function secretKey(environment: Variables): string {
     return JSON.parse(environment.get("SUPABASE_SECRET_KEYS")!).default;
   } catch {
     throw new UsageError('SUPABASE_SECRET_KEYS is not {"default": "sb_secret_…"}: give SUPABASE_SECRET_KEY.');
+  }
+}
+
+/** A command's options and, where it takes any, its other arguments. Throws UsageError for --help and what it does not know. */
+export function readOptions<const Options extends ParseArgsOptionsConfig>(
+  usage: string,
+  args: string[],
+  options: Options,
+  allowPositionals = false,
+) {
+  if (args.includes("--help")) throw new UsageError(usage);
+  try {
+    return parseArgs({ args, options, allowPositionals });
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}\n\n${usage}`);
   }
 }
 

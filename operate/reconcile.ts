@@ -6,7 +6,14 @@ import { type IntakeServices, intakeServices, recordMessage } from "../shared/ev
 import { ServiceError } from "../shared/platform/errors.ts";
 import { type Credentials, credentialsFrom } from "../shared/twilio/media.ts";
 import { parseMessage } from "../shared/twilio/message.ts";
-import { connectProject, needed, operatorEnvironment, runCommand, UsageError } from "./project.ts";
+import {
+  connectProject,
+  needed,
+  operatorEnvironment,
+  readOptions,
+  runCommand,
+  UsageError,
+} from "./project.ts";
 
 const USAGE =
   `npm run reconcile -- [--from TIME] [--to TIME] [--apply] [--env-file FILE] [--twilio-url URL]    (TIME like 2026-11-20
@@ -154,28 +161,26 @@ class TwilioApi {
 }
 
 function parse(args: string[]) {
-  const options = {
-    from: new Date(Date.now() - TWO_DAYS_MS),
-    to: new Date(),
-    apply: false,
-    file: undefined as string | undefined,
-    twilioUrl: "https://api.twilio.com",
+  const { values } = readOptions(USAGE, args, {
+    from: { type: "string" },
+    to: { type: "string" },
+    apply: { type: "boolean", default: false },
+    "env-file": { type: "string" },
+    "twilio-url": { type: "string", default: "https://api.twilio.com" },
+  });
+  const { from, to, apply, "env-file": file, "twilio-url": twilioUrl } = values;
+  if (!URL.canParse(twilioUrl)) throw new UsageError(USAGE);
+  return {
+    from: from === undefined ? new Date(Date.now() - TWO_DAYS_MS) : time(from),
+    to: to === undefined ? new Date() : time(to),
+    apply,
+    file,
+    twilioUrl,
   };
-  while (args.length) {
-    const option = args.shift();
-    if (option === "--apply") options.apply = true;
-    else if (option === "--from") options.from = time(args.shift());
-    else if (option === "--to") options.to = time(args.shift());
-    else if (option === "--env-file" && args.length) options.file = args.shift();
-    else if (option === "--twilio-url") options.twilioUrl = args.shift() ?? "";
-    else throw new UsageError(USAGE);
-  }
-  if (!URL.canParse(options.twilioUrl)) throw new UsageError(USAGE);
-  return options;
 }
 
-function time(text: string | undefined): Date {
-  const date = new Date(text ?? "");
+function time(text: string): Date {
+  const date = new Date(text);
   if (isNaN(date.getTime())) throw new UsageError(`"${text}" is no time.\n${USAGE}`);
   return date;
 }

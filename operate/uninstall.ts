@@ -18,6 +18,7 @@ import {
   needed,
   type OperatorEnvironment,
   operatorEnvironment,
+  readOptions,
   runCommand,
   UsageError,
 } from "./project.ts";
@@ -66,24 +67,20 @@ interface Arguments {
 }
 
 function parse(args: string[]): Arguments {
-  const parsed = { dryRun: false, yes: false };
-  let file: string | undefined;
-  let given: string | undefined;
-  const rest = [...args];
-  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
-    if (arg === "--dry-run") parsed.dryRun = true;
-    else if (arg === "--yes") parsed.yes = true;
-    else if (arg === "--db-url" && rest.length) given = rest.shift()!;
-    else if (arg === "--env-file" && rest.length) file = rest.shift()!;
-    else throw new UsageError(USAGE);
-  }
-  const environment = operatorEnvironment(file);
+  const { values } = readOptions(USAGE, args, {
+    "dry-run": { type: "boolean", default: false },
+    yes: { type: "boolean", default: false },
+    "db-url": { type: "string" },
+    "env-file": { type: "string" },
+  });
+  const { "db-url": given, "dry-run": dryRun, yes } = values;
+  const environment = operatorEnvironment(values["env-file"]);
   const where = "Dashboard → Connect → Session pooler; or run this by `npm run local -- …`";
   const url = given ?? needed(environment, "SUPABASE_DB_URL", where);
   const problem = databaseUrlProblem(url);
   if (problem) throw new UsageError(`${given ? "--db-url" : "SUPABASE_DB_URL"} ${problem}.`);
   refuseTwoProjects(environment.get("SUPABASE_URL") ?? "", url);
-  return { ...parsed, environment, url };
+  return { dryRun, yes, environment, url };
 }
 
 /** The project's ref where the URL has one, else its host. */

@@ -1,7 +1,7 @@
 // Whether a file in hand is one that the system took in, and which: npm run verify-file -- [--env-file FILE] FILE…
 // Exit status: 0 every file is known, 1 one is not, 2 it could not be found out.
 import { digest } from "../shared/storage/take-in.ts";
-import { connectProject, operatorEnvironment, runCommand, UsageError } from "./project.ts";
+import { connectProject, operatorEnvironment, readOptions, runCommand, UsageError } from "./project.ts";
 
 const USAGE =
   `npm run verify-file -- [--env-file FILE] FILE…    (SUPABASE_URL and SUPABASE_SECRET_KEY name the project: from the given
@@ -47,10 +47,9 @@ await runCommand(async (args) => {
 });
 
 function parse(args: string[]): { file?: string; paths: string[] } {
-  const paths = [...args];
-  const file = paths[0] === "--env-file" ? paths.splice(0, 2)[1] : undefined;
-  if (paths.length === 0 || paths[0]!.startsWith("--")) throw new UsageError(USAGE);
-  return { file, paths };
+  const { values, positionals: paths } = readOptions(USAGE, args, { "env-file": { type: "string" } }, true);
+  if (paths.length === 0) throw new UsageError(USAGE);
+  return { file: values["env-file"], paths };
 }
 
 async function hashOf(path: string): Promise<{ sha256: string; file_size: number }> {
