@@ -46,7 +46,7 @@ export function refuseTwoProjects(url: string, databaseUrl: string): void {
   }
 }
 
-/** Connects at the first query, with TLS except to this machine. `url` is one that databaseUrlProblem lets pass. */
+/** Connects at the first query, with TLS except to this machine. `url` has passed databaseUrlProblem. */
 export function connectDatabase(
   url: string,
   options: { max?: number; prepare?: boolean } = {},

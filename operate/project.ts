@@ -22,7 +22,7 @@ export function readSettingsFile(file: string): Record<string, string> {
     return { ...parseEnv(Deno.readTextFileSync(file)) } as Record<string, string>;
   } catch {
     throw new UsageError(
-      `${file} cannot be read. docs/deploy.md shows what stands in it; another: --env-file FILE`,
+      `${file} cannot be read. docs/deploy.md shows what belongs in it. Name another file with --env-file FILE`,
     );
   }
 }

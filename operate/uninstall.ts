@@ -1,6 +1,6 @@
 // Takes the bundle off a project's database, evidence and what proves it excepted (docs/adopt.md):
 // npm run uninstall -- [--dry-run] [--yes] [--env-file FILE] [--db-url URL]
-// Without --db-url, SUPABASE_DB_URL. All of it is one transaction, but for what hides our buckets, which goes in a second one
+// Without --db-url, SUPABASE_DB_URL. All of it is one transaction, except what hides our buckets, which goes in a second one
 // once they are gone. Exit status: 0 done, 2 it did not work.
 import { retry } from "deno-std/async/retry.js";
 import postgres from "postgres";

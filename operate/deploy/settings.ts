@@ -13,7 +13,7 @@ export type Settings = Record<string, string>;
 
 interface Setting {
   optional?: true;
-  /** Where it is found, for who has not set it. */
+  /** Where to find it. */
   where: string;
   /** What is wrong with the value, if anything. */
   check?: Check;

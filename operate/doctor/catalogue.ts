@@ -1,5 +1,5 @@
 /**
- * What the migrations make, as it stands in Postgres' catalogue: tables, policies, triggers, functions, grants… A project
+ * What the migrations make, as Postgres' catalogue has it: tables, policies, triggers, functions, grants… A project
  * is compared with catalogue.json, which tests/doctor/write-catalogue.ts writes from a database that has only them.
  */
 import type postgres from "postgres";

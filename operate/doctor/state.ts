@@ -1,4 +1,4 @@
-/** What stands in the database beside its schema: buckets, work, Realtime's partitions, people, the chains of custody. */
+/** What the database holds beside its schema: buckets, work, Realtime's partitions, people, the chains of custody. */
 import type postgres from "postgres";
 import { BUCKETS } from "../../shared/storage/buckets.ts";
 import type { Finding, Outcome } from "./findings.ts";

@@ -7,7 +7,7 @@ import { notConfigured, optional, required, type Variables } from "../platform/s
 import { AuthKeys } from "./auth-keys.ts";
 import { bearerToken } from "./credentials.ts";
 
-/** A signed-in user. What he may do is decided by row-level security, with his own token. */
+/** A signed-in user. Row-level security decides what they may do, from their own token. */
 export interface Caller {
   token: string;
   userId: string;

@@ -37,7 +37,7 @@ export class StorageService {
     return new StorageService(this.project, this.publicUrl, token);
   }
 
-  /** Lets whoever holds the result upload this one file; it never replaces one. Throws `forbidden` and others. */
+  /** The holder of the result can upload this one file; it never replaces one. Throws `forbidden` and others. */
   async createUploadTicket({ bucket, path }: StoredFile): Promise<UploadTicket> {
     const { data, error } = await this.client.from(bucket).createSignedUploadUrl(path).catch(unreachable);
     if (error) throw translate(error);
