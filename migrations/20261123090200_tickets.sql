@@ -90,6 +90,8 @@ begin
       ('encrypted_description', 'text', null),
       ('reporter_id', 'uuid', null),
       ('sender_ref', 'text', null),
+      ('last_message_at', 'timestamptz', null),
+      ('last_read_at', 'timestamptz', null),
       ('language', 'text default ''en''',
         'language in (''af'', ''en'', ''nr'', ''nso'', ''ss'', ''st'', ''tn'', ''ts'', ''ve'', ''xh'', ''zu'')'),
       ('created_at', 'timestamptz default now()', null),
@@ -130,6 +132,8 @@ begin
     alter column tenant_id set statistics 0,
     alter column description set statistics 0,
     alter column encrypted_description set statistics 0,
+    alter column last_message_at set statistics 0,
+    alter column last_read_at set statistics 0,
     alter column sender_ref set statistics 0;
 end
 $$;
@@ -141,10 +145,10 @@ declare
 begin
   insert into public.municipalities (slug, name) values ('trial-of-this-migration', 'Trial') returning id into municipality;
   insert into public.tickets (
-    tenant_id, tracking_number, category, is_sensitive, description, encrypted_description, sender_ref, language
+    tenant_id, tracking_number, category, is_sensitive, description, encrypted_description, language
   ) values
-    (municipality, 'TKT-20000101-TRIAL2', 'other', false, 'trial', null, 'trial', 'en'),
-    (municipality, 'TKT-20000101-TRIAL3', 'gbv', true, null, 'trial', 'trial', 'en');
+    (municipality, 'TKT-20000101-TRIAL2', 'other', false, 'trial', null, 'en'),
+    (municipality, 'TKT-20000101-TRIAL3', 'gbv', true, null, 'trial', 'en');
   raise exception using errcode = 'TRIAL'; -- takes it all back
 exception
   when sqlstate 'TRIAL' then

@@ -14,7 +14,9 @@ begin
     select * from (values
       ('is_sensitive', 'True hides the ticket and every file of it at once, whatever bucket they are in.'),
       ('encrypted_description', 'Fernet token of the text of a sensitive report; its clear text is never stored.'),
-      ('sender_ref', 'Keyed hash of a WhatsApp sender, by which a follow-up finds the ticket; not a number.')
+      ('last_message_at', 'When a resident last wrote; NULL where nobody has.'),
+      ('last_read_at', 'When somebody of the staff last said that they had read the messages (mark_ticket_read).'),
+      ('sender_ref', 'Not filled: who opened a ticket is known to no user.')
     ) as ours (name, text)
     where not exists (select 1 from private.adoption a where a.item = 'column tickets.' || ours.name)
   loop
@@ -55,12 +57,19 @@ as $$
 begin
   -- a report of gender-based violence is never an open one, whatever its writer thought of
   new.is_sensitive := coalesce(new.is_sensitive, false) or coalesce(new.category::text = 'gbv', false);
+  -- A ticket that turns sensitive loses its clear words in this very write. (Not those it is opened with: a dashboard that
+  -- writes them means them for who may read them.) A table that allows no NULL there was somebody's own.
+  if tg_op = 'UPDATE' and new.is_sensitive and not old.is_sensitive then
+    new.description := case when exists (
+      select from pg_catalog.pg_attribute a where a.attrelid = tg_relid and a.attname = 'description' and a.attnotnull
+    ) then '' end;
+  end if;
   -- a time in the future would hide changes from dashboards that catch up
   new.updated_at := case tg_op when 'UPDATE' then now() else least(new.updated_at, now()) end;
   return new;
 end
 $$;
-comment on function private.prepare_ticket() is 'Trigger: category gbv is sensitive; notes the time of the last change.';
+comment on function private.prepare_ticket() is 'Trigger: category gbv is sensitive; a ticket that turns sensitive loses its clear words; notes the time of the last change.';
 
 -- Not before the numbers have their index: a new one is looked for in it.
 do $$
@@ -135,7 +144,7 @@ begin
   if exists (select 1 from private.adoption a where a.item = 'table tickets') then
     grant select (
       id, tenant_id, tracking_number, category, status, severity, is_sensitive, description, encrypted_description, reporter_id,
-      sender_ref, language, created_at, updated_at
+      sender_ref, language, last_message_at, last_read_at, created_at, updated_at
     ) on public.tickets to authenticated, service_role;
   else
     grant select on public.tickets to authenticated;

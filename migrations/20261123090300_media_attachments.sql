@@ -18,7 +18,7 @@ create table if not exists public.media_attachments (
   source text not null default 'web' check (source in ('web', 'whatsapp')),
   status text not null default 'pending' check (status in ('pending', 'stored', 'failed', 'expired')),
   message_sid text,
-  media_index smallint check (media_index between 0 and 9),
+  media_index smallint check (media_index between 0 and 99),
   attempts smallint not null default 0 check (attempts >= 0),
   next_attempt_at timestamptz default now() + interval '24 hours',
   last_error text,

@@ -98,7 +98,7 @@ async function takeIn(services: IntakeServices, twilio: TwilioApi, message: Twil
       params.set(`MediaUrl${index}`, url);
       params.set(`MediaContentType${index}`, contentType);
     });
-    const { media: records } = await recordMessage(services, parseMessage(params), params, null);
+    const { media: records } = await recordMessage(services, await parseMessage(params), params, null);
     console.log(`  taken in; the media worker fetches its ${records.length} media within some minutes`);
     return true;
   } catch (error) {

@@ -57,29 +57,59 @@ export type Database = {
       };
       "inbound_messages": {
         Row: {
+          "body": string | null;
+          "channel": string;
+          "channel_number": string;
           "encrypted_payload": string;
+          "is_sensitive": boolean;
+          "kind": string;
+          "latitude": number | null;
+          "longitude": number | null;
           "message_sid": string;
+          "place": string | null;
           "received_at": string;
-          "sender_ref": string;
+          "reply": string;
+          "sender_id": string;
+          "sender_refs": (string)[];
           "tenant_id": string;
-          "ticket_id": string;
+          "ticket_id": string | null;
         };
         ComputedFields: never;
         Insert: {
+          "body"?: string | null;
+          "channel": string;
+          "channel_number": string;
           "encrypted_payload": string;
+          "is_sensitive"?: boolean;
+          "kind": string;
+          "latitude"?: number | null;
+          "longitude"?: number | null;
           "message_sid": string;
+          "place"?: string | null;
           "received_at"?: string;
-          "sender_ref": string;
+          "reply": string;
+          "sender_id": string;
+          "sender_refs": (string)[];
           "tenant_id": string;
-          "ticket_id": string;
+          "ticket_id"?: string | null;
         };
         Update: {
+          "body"?: string | null;
+          "channel"?: string;
+          "channel_number"?: string;
           "encrypted_payload"?: string;
+          "is_sensitive"?: boolean;
+          "kind"?: string;
+          "latitude"?: number | null;
+          "longitude"?: number | null;
           "message_sid"?: string;
+          "place"?: string | null;
           "received_at"?: string;
-          "sender_ref"?: string;
+          "reply"?: string;
+          "sender_id"?: string;
+          "sender_refs"?: (string)[];
           "tenant_id"?: string;
-          "ticket_id"?: string;
+          "ticket_id"?: string | null;
         };
         Relationships: [
           {
@@ -233,6 +263,8 @@ export type Database = {
           "id": string;
           "is_sensitive": boolean;
           "language": string;
+          "last_message_at": string | null;
+          "last_read_at": string | null;
           "reporter_id": string | null;
           "sender_ref": string | null;
           "severity": string;
@@ -250,6 +282,8 @@ export type Database = {
           "id"?: string;
           "is_sensitive"?: boolean;
           "language"?: string;
+          "last_message_at"?: string | null;
+          "last_read_at"?: string | null;
           "reporter_id"?: string | null;
           "sender_ref"?: string | null;
           "severity"?: string;
@@ -266,6 +300,8 @@ export type Database = {
           "id"?: string;
           "is_sensitive"?: boolean;
           "language"?: string;
+          "last_message_at"?: string | null;
+          "last_read_at"?: string | null;
           "reporter_id"?: string | null;
           "sender_ref"?: string | null;
           "severity"?: string;
@@ -475,20 +511,30 @@ export type Database = {
       };
       "record_inbound_message": {
         Args: {
+          "body"?: string;
+          "channel": string;
           "channel_number": string;
-          "description"?: string;
           "encrypted_description"?: string;
           "encrypted_payload": string;
+          "kind": string;
+          "latitude"?: number;
+          "longitude"?: number;
           "media": Json;
           "message_sid": string;
-          "sender_ref": string;
+          "place"?: string;
+          "sender_refs": (string)[];
           "ticket_id"?: string;
         };
         Returns: Json;
       };
       "retry_media": { Args: { "file_id": string }; Returns: undefined };
       "route_inbound_message": {
-        Args: { "channel_number": string; "sender_ref": string; "ticket_id"?: string };
+        Args: {
+          "channel": string;
+          "channel_number": string;
+          "sender_refs": (string)[];
+          "ticket_id"?: string;
+        };
         Returns: Json;
       };
       "verify_custody": {

@@ -98,6 +98,11 @@ export const REASONS = {
     retry: "yes",
     says: "WhatsApp’s provider does not have it, or not yet.",
   },
+  media_missing: {
+    means: "the message named a file and gave no address of it, or one that is not Twilio's",
+    retry: "no",
+    says: "WhatsApp’s provider gave no file.",
+  },
   media_refused: {
     means: "Twilio refused our credentials, or redirected to a host that is not its own",
     retry: "yes",

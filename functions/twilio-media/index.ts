@@ -22,7 +22,7 @@ export function twilioMedia(variables: Variables): (request: Request) => Promise
       answers.answer(async () => {
         const ready = await services();
         const { params, ticketId } = await readWebhook(request, settings());
-        const message = parseMessage(params);
+        const message = await parseMessage(params);
         const recorded = await recordMessage(ready, message, params, ticketId);
         note("media", message.media.length);
         note("duplicate", recorded.duplicate);
@@ -30,7 +30,7 @@ export function twilioMedia(variables: Variables): (request: Request) => Promise
         if (!recorded.duplicate && recorded.media.length > 0) {
           const media = recorded.media.map((record) => ({
             record,
-            url: message.media[record.media_index]!.url,
+            url: message.media[record.media_index]!.url!,
           }));
           EdgeRuntime.waitUntil(transfer(media, requestId));
         }

@@ -167,7 +167,9 @@ function planSteps(ours: Ours, facts: Facts): Step[] {
   drop(dropped.filter((name) => !last.includes(name)));
   for (const { parent, name, backs } of facts.indexes) {
     if (backs) add("keep", `index ${name} on ${parent}`, [], "evidence refers to tickets by it");
-    else add("remove", `index ${name} on ${parent}`, [`drop index public.${identifier(name)}`]);
+    else {add("remove", `index ${name} on ${parent}`, [
+        `drop index ${parent.split(".")[0]}.${identifier(name)}`,
+      ]);}
   }
   planTickets(facts, add);
   drop(last);

@@ -41,21 +41,19 @@ const Route = z.object({ sensitive: z.boolean() });
 
 /** What the database made of a message. */
 const RecordedMessage = z.object({
-  /** Whether it was known already; then nothing was added, and its media are in somebody's hands. */
+  /** Whether it was known already; then nothing was added, and its files are in somebody's hands. */
   duplicate: z.boolean(),
-  sensitive: z.boolean(),
-  /** Whether it is the first message of its ticket. */
-  first: z.boolean(),
-  tracking_number: z.string(),
+  reply: z.enum(["reference", "thanks", "none"]),
+  tracking_number: z.nullable(z.string()),
   language: z.string(),
   media: z.array(PendingMedium),
 });
 export type RecordedMessage = z.infer<typeof RecordedMessage>;
 
 /**
- * Records a message whose signature was checked. `params` are kept whole as one Fernet token. The text of a sensitive
- * report leaves this function sealed only, so it is asked first where the message belongs.
- * Throws `not_found` (no such number or ticket), `internal`.
+ * Records a message whose signature was checked. `params` are kept whole as one Fernet token. The words and the place of
+ * a sensitive report leave this function sealed only, so it is asked first where the message belongs.
+ * Throws `not_found` (no such number), `internal`.
  */
 export async function recordMessage(
   { database, sealer, senders }: IntakeServices,
@@ -64,20 +62,26 @@ export async function recordMessage(
   ticketId: string | null,
 ): Promise<RecordedMessage> {
   const route = {
+    channel: message.channel,
     channel_number: message.to,
-    sender_ref: await senders.hash(message.from),
+    sender_refs: await Promise.all(message.identities.map((identity) => senders.hash(identity))),
     ticket_id: ticketId,
   };
   const { sensitive } = await database.call("route_inbound_message", route, Route);
   return await database.call("record_inbound_message", {
     ...route,
     message_sid: message.sid,
+    kind: message.kind,
     encrypted_payload: await sealer.encrypt(JSON.stringify(asObject(params))),
-    description: sensitive ? null : message.body || null,
+    body: sensitive ? null : message.body || null,
+    latitude: sensitive ? null : message.place?.latitude ?? null,
+    longitude: sensitive ? null : message.place?.longitude ?? null,
+    place: sensitive ? null : message.place?.name ?? null,
     encrypted_description: message.body ? await sealer.encrypt(message.body) : null,
-    media: message.media.map(({ contentType }, index) => ({
+    media: message.media.map(({ url, contentType }, index) => ({
       filename: mediumName(index, normalType(contentType)),
       content_type: normalType(contentType),
+      ...(url === null ? { problem: "media_missing" } : {}),
     })),
   }, RecordedMessage);
 }

@@ -202,12 +202,12 @@ test("evidence stays, is proved and cannot be changed; nobody reads more than be
       "service_role",
       {},
       (tx) =>
-        tx`select public.record_inbound_message(${`SM${sid.repeat(32)}`}, ${number}, ${
-          "a".repeat(64)
-        }, ${"gAAAAA"},
-        '[{"filename": "a.jpg", "content_type": "image/jpeg"}]', ${sid === "1" ? "no water" : null}, ${
+        tx`select public.record_inbound_message(${`SM${sid.repeat(32)}`}, 'whatsapp', ${number}, ${[
+          "a".repeat(64),
+        ]}, 'text', 'gAAAAA', '[{"filename": "a.jpg", "content_type": "image/jpeg"}]',
+          body => ${sid === "1" ? "no water" : null}, encrypted_description => ${
           sid === "2" ? "gAAAAA" : null
-        }, null)`,
+        })`,
     );
   }
   const files = [
@@ -247,7 +247,7 @@ test("evidence stays, is proved and cannot be changed; nobody reads more than be
   assertEquals(left.changed.map((line) => line.split(":")[0]), ["column public.tickets.severity"]);
   assertEquals(
     left.added.filter((name) =>
-      !/^(column|constraint|relation) .*(municipalities|media_attachments|custody_\w+|inbound_messages|adoption)[._]\w+/
+      !/^(column|constraint|relation) .*(municipalities|media_attachments|custody_\w+|inbound_messages|adoption|sender_identities|ticket_origins)[._]\w+/
         .test(name) &&
       !/^constraint .* on (public\.(municipalities|media_attachments|custody_records|inbound_messages)|private\.\w+)$/
         .test(name)
@@ -260,7 +260,6 @@ test("evidence stays, is proved and cannot be changed; nobody reads more than be
         "description",
         "encrypted_description",
         "is_sensitive",
-        "sender_ref",
         "tenant_id",
         "tracking_number",
       ]
@@ -279,6 +278,8 @@ test("evidence stays, is proved and cannot be changed; nobody reads more than be
       `policy ${HIDING} on storage.objects`,
       "relation private.adoption",
       "relation private.custody_heads",
+      "relation private.sender_identities",
+      "relation private.ticket_origins",
       "relation public.custody_records",
       "relation public.inbound_messages",
       "relation public.media_attachments",

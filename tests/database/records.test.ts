@@ -84,8 +84,10 @@ Deno.test("a WhatsApp medium is not stored without its hash", async () => {
     assert(row!.definition.includes("sha256 IS NOT NULL"));
     const recorded = await ok(service.rpc("record_inbound_message", {
       message_sid: `MM${crypto.randomUUID().replaceAll("-", "")}`,
+      channel: "whatsapp",
       channel_number: MUNICIPALITIES.mbombela.number,
-      sender_ref: crypto.randomUUID(),
+      sender_refs: [crypto.randomUUID()],
+      kind: "text",
       encrypted_payload: "gAAAAA",
       media: [{ filename: "whatsapp-1.jpg", content_type: "image/jpeg" }],
     }));
@@ -187,7 +189,11 @@ Deno.test("the record of a GBV read names the caller of the token, whatever is a
 Deno.test("nobody signed in calls what only the service may, nobody else what users may", async () => {
   const admin = await person("admin");
   const forService = {
-    route_inbound_message: { channel_number: MUNICIPALITIES.mbombela.number, sender_ref: "x".repeat(20) },
+    route_inbound_message: {
+      channel: "sms",
+      channel_number: MUNICIPALITIES.mbombela.number,
+      sender_refs: ["x".repeat(20)],
+    },
     complete_media_transfer: { file_id: crypto.randomUUID(), sha256: "a".repeat(64), file_size: 1 },
     fail_media_work: { file_id: crypto.randomUUID(), reason: "internal", final: true },
     claim_media_work: {},
@@ -196,8 +202,10 @@ Deno.test("nobody signed in calls what only the service may, nobody else what us
     complete_media_deletion: { file_id: crypto.randomUUID() },
     record_inbound_message: {
       message_sid: `MM${"0".repeat(32)}`,
+      channel: "sms",
       channel_number: MUNICIPALITIES.mbombela.number,
-      sender_ref: "x".repeat(20),
+      sender_refs: ["x".repeat(20)],
+      kind: "text",
       encrypted_payload: "gAAAAA",
       media: [],
     },

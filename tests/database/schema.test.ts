@@ -24,6 +24,7 @@ const DEFINERS = [
   "private.record_system_event",
   "private.record_user_event",
   "private.retry_media",
+  "private.seal_messages",
   "public.claim_media_work",
   "public.complete_media_deletion",
   "public.complete_media_hash",

@@ -57,6 +57,11 @@ export async function accepted(from: string, to: string, message: Partial<Outgoi
   return sent;
 }
 
+/** What a resident gets who was answered a moment ago. */
+export function isSilent({ body }: { body: string }): boolean {
+  return body.includes("<Response/>");
+}
+
 /** The words that the resident's phone shows. */
 export function replyOf({ body }: { body: string }): string {
   const reply = /^<\?xml[^>]*>\s*<Response><Message>([^<]*)<\/Message><\/Response>\s*$/.exec(body)?.[1];

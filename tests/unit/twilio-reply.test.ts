@@ -1,33 +1,30 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
-import { replyText, twiml } from "../../shared/twilio/reply.ts";
+import { type Acknowledged, replyText, twiml } from "../../shared/twilio/reply.ts";
 import { REPLIES } from "../../shared/twilio/replies.ts";
 
 const LANGUAGES = Object.keys(REPLIES) as (keyof typeof REPLIES)[];
-const REPORT = { language: "en", tracking_number: "TKT-20261123-AB12CD", sensitive: false, first: true };
+const REPORT = { language: "en", tracking_number: "TKT-20261123-AB12CD", reply: "reference" } as const;
+const say = (about: Partial<Acknowledged>) => replyText({ ...REPORT, ...about })!;
 
 Deno.test("reply: an ordinary report's reference is told, in the ticket's language", () => {
-  const replies = LANGUAGES.map((language) => replyText({ ...REPORT, language }));
+  const replies = LANGUAGES.map((language) => say({ language }));
   for (const text of replies) assertStringIncludes(text, ` ${REPORT.tracking_number}.`);
   assertEquals(new Set(replies).size, LANGUAGES.length, "two languages have the same words");
-  assertMatch(replyText({ ...REPORT, language: "zu" }), /^Siyabonga/);
-  assertMatch(replyText({ ...REPORT, language: "af" }), /^Dankie/);
+  assertMatch(say({ language: "zu" }), /^Siyabonga/);
+  assertMatch(say({ language: "af" }), /^Dankie/);
 });
 
 Deno.test("reply: a follow-up is thanked for, and the reference is not told again", () => {
   for (const language of LANGUAGES) {
-    const text = replyText({ ...REPORT, language, first: false });
+    const text = say({ language, reply: "thanks" });
     assert(!/TKT|\d/.test(text), text);
-    assert(replyText({ ...REPORT, language }).startsWith(text), "the first reply begins otherwise");
+    assert(say({ language }).startsWith(text), "the first reply begins otherwise");
   }
 });
 
-Deno.test("reply: that to a sensitive report, the first or a later one, is what any follow-up gets", () => {
-  for (const language of LANGUAGES) {
-    const ordinary = replyText({ ...REPORT, language, first: false });
-    for (const first of [true, false]) {
-      assertEquals(replyText({ ...REPORT, language, sensitive: true, first }), ordinary);
-    }
-  }
+Deno.test("reply: none is an empty answer, which Twilio sends nobody", async () => {
+  assertEquals(replyText({ ...REPORT, reply: "none" }), null);
+  assertStringIncludes(await twiml(null).text(), "<Response/>");
 });
 
 /** What would tell that it was no burst pipe. */
@@ -70,8 +67,8 @@ Deno.test("reply: segments are counted as SMS does", () => {
 
 for (const language of LANGUAGES) {
   Deno.test(`reply: in ${language} each is one SMS segment`, () => {
-    for (const first of [true, false]) {
-      const text = replyText({ ...REPORT, language, first });
+    for (const reply of ["reference", "thanks"] as const) {
+      const text = say({ language, reply });
       assert(fitsOneSegment(text), `${text.length} characters: ${text}`);
     }
   });
@@ -79,8 +76,8 @@ for (const language of LANGUAGES) {
 
 Deno.test("reply: a language that is none of ours is answered in English", () => {
   for (const language of ["ve", "", "EN", "constructor", "__proto__", "toString"]) {
-    for (const sensitive of [true, false]) {
-      assertEquals(replyText({ ...REPORT, language, sensitive }), replyText({ ...REPORT, sensitive }));
+    for (const reply of ["reference", "thanks"] as const) {
+      assertEquals(say({ language, reply }), say({ reply }));
     }
   }
 });

@@ -2,8 +2,17 @@
 import { REPLIES } from "../../../shared/twilio/replies.ts";
 import { assert, assertEquals, assertMatch } from "../../support/assert.ts";
 import { database } from "../../support/functions.ts";
-import { MUNICIPALITIES, service } from "../../support/stack.ts";
-import { accepted, newSender, post, replyOf, ticketOf, twilio, webhook } from "../../support/whatsapp.ts";
+import { MUNICIPALITIES, ok, service } from "../../support/stack.ts";
+import {
+  accepted,
+  isSilent,
+  newSender,
+  post,
+  replyOf,
+  ticketOf,
+  twilio,
+  webhook,
+} from "../../support/whatsapp.ts";
 import { change, GBV, GENERAL } from "./support.ts";
 
 Deno.test("the reply is in the municipality's language, or the one the ticket was given since", async () => {
@@ -18,33 +27,70 @@ Deno.test("the reply is in the municipality's language, or the one the ticket wa
 
   for (const to of [GENERAL, GBV]) {
     const from = newSender();
-    const { id } = await ticketOf((await accepted(from, to)).message_sid);
-    await change(id, { language: "zu" });
+    const first = await accepted(from, to);
+    await change((await ticketOf(first.message_sid)).id, { language: "zu" });
+    await minutesPass(first.message_sid);
     assertMatch(replyOf(await accepted(from, to)), /^Siyabonga/);
   }
 });
 
-Deno.test("only a ticket's first message is answered with the reference, a replay of it as well", async () => {
-  const from = newSender();
-  const atOnce = await Promise.all([1, 2, 3].map(() => accepted(from, GENERAL)));
-  assertEquals(atOnce.filter((sent) => replyOf(sent).includes("TKT-")).length, 1, "of three at once");
-  const later = await accepted(from, GENERAL);
-  for (const sent of [...atOnce, later]) {
-    assertEquals((await twilio.replay(sent.message_sid)).body, sent.body);
-  }
-
-  // what a partner reads: nothing in the replies says that the second thread is another matter than the first
-  const report = newSender();
-  const thread = [await accepted(report, GBV), await accepted(report, GBV), await accepted(report, GENERAL)];
-  for (const sent of thread) assertEquals(sent.body, later.body);
-
-  const { id } = await ticketOf(later.message_sid);
-  await change(id, { is_sensitive: true });
-  assertEquals(
-    (await accepted(from, GENERAL)).body,
-    later.body,
-    "it shows that the ticket was made sensitive",
+/** Eleven minutes of the messages of who wrote last. */
+async function minutesPass(messageSid: string): Promise<void> {
+  await database((sql) =>
+    sql.begin(async (tx) => {
+      await tx`set local session_replication_role = replica`;
+      await tx`update public.inbound_messages set received_at = received_at - interval '11 minutes'
+        where sender_id = (select sender_id from public.inbound_messages where message_sid = ${messageSid})`;
+    })
   );
+}
+
+Deno.test("only the message that opens a ticket is answered with the reference; follow-ups are thanked once in ten minutes", async () => {
+  for (const made of ["ordinary", "sensitive"]) {
+    const from = newSender();
+    const atOnce = await Promise.all([1, 2, 3].map(() => accepted(from, GENERAL)));
+    assertEquals(atOnce.filter((sent) => !isSilent(sent)).length, 1, "of three at once");
+    const first = atOnce.find((sent) => !isSilent(sent))!;
+    assertMatch(replyOf(first), /TKT-/);
+    const { id } = await ticketOf(first.message_sid);
+    if (made === "sensitive") await change(id, { is_sensitive: true });
+
+    assert(isSilent(await accepted(from, GENERAL)), made);
+    await minutesPass(first.message_sid);
+    const later = await accepted(from, GENERAL);
+    assertEquals([(await ticketOf(later.message_sid)).id, replyOf(later)], [id, REPLIES.en.received], made);
+    assert(isSilent(await accepted(from, GENERAL)), made);
+    for (const sent of [...atOnce, later]) {
+      assertEquals((await twilio.replay(sent.message_sid)).body, sent.body, "a replay gets the same answer");
+    }
+  }
+});
+
+Deno.test("a GBV number only ever thanks, as a follow-up to any number is thanked", async () => {
+  const from = newSender();
+  const first = await accepted(from, GBV);
+  assertEquals(replyOf(first), REPLIES.en.received);
+  assert(isSilent(await accepted(from, GBV)));
+  await minutesPass(first.message_sid);
+  assertEquals(replyOf(await accepted(from, GBV)), REPLIES.en.received);
+});
+
+Deno.test("two machines that answer each other fall silent", async () => {
+  const from = newSender();
+  let answered = 0;
+  for (let n = 0; n < 20; n++) if (!isSilent(await accepted(from, GENERAL))) answered++;
+  assertEquals(answered, 1);
+});
+
+Deno.test("STOP and HELP open no ticket and are not answered", async () => {
+  for (const OptOutType of ["STOP", "HELP"]) {
+    const sent = await accepted(newSender(), GENERAL, { body: OptOutType, params: { OptOutType } });
+    assert(isSilent(sent));
+    const message = await ok(
+      service.from("inbound_messages").select("ticket_id, kind").eq("message_sid", sent.message_sid).single(),
+    );
+    assertEquals(message, { ticket_id: null, kind: "opt_out" } as never);
+  }
 });
 
 Deno.test("the database takes every language that we reply in, for tickets and municipalities, and no word that is none", async () => {

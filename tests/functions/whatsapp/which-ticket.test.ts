@@ -2,8 +2,8 @@
 import { assertEquals, assertNotEquals } from "../../support/assert.ts";
 import { storesNothing } from "../../support/functions.ts";
 import { makeTicket, MUNICIPALITIES, ok, service, type Slug, SLUGS } from "../../support/stack.ts";
-import { accepted, newSender, send, settled, ticketOf } from "../../support/whatsapp.ts";
-import { age, change, GENERAL, refused, sampleOf, WEBHOOK } from "./support.ts";
+import { accepted, newSender, send, settled, ticketOf, twilio } from "../../support/whatsapp.ts";
+import { age, change, GBV, GENERAL, refused, sampleOf, WEBHOOK } from "./support.ts";
 
 /** The ticket of a first message, and what a second one finds after something happened to it. */
 async function followUp(
@@ -63,6 +63,30 @@ Deno.test("a message never joins another sender's ticket, nor one of another mun
   assertEquals(tenant_id, id);
 });
 
+Deno.test("SMS and WhatsApp are two channels, and two numbers two threads", async () => {
+  const from = newSender();
+  const whatsapp = await ticketOf((await accepted(from, GENERAL)).message_sid);
+  const sms = await twilio.sendMessage({ body: "Pothole", from, to: GENERAL });
+  assertEquals(sms.status, 200);
+  assertNotEquals((await ticketOf(sms.message_sid)).id, whatsapp.id);
+  assertEquals((await ticketOf((await accepted(from, GENERAL)).message_sid)).id, whatsapp.id);
+});
+
+Deno.test("a sender whose number WhatsApp hides from now on joins the same ticket, by the ids that came with both", async () => {
+  const from = newSender(), id = `ZA.${newSender().slice(1)}`, parent = `ZA.9${newSender().slice(1)}`;
+  const first = await ticketOf((await accepted(from, GENERAL)).message_sid);
+  const both = { params: { ExternalUserId: id, ParentExternalUserId: parent } };
+  assertEquals((await ticketOf((await accepted(from, GENERAL, both)).message_sid)).id, first.id);
+  for (const hidden of [id, parent]) {
+    assertEquals((await ticketOf((await accepted(hidden, GENERAL)).message_sid)).id, first.id);
+  }
+  // and of a thread at another number, whose messages had the number alone
+  const other = newSender(), otherId = `ZA.${newSender().slice(1)}`;
+  const report = await ticketOf((await accepted(other, GBV)).message_sid);
+  await accepted(other, GENERAL, { params: { ExternalUserId: otherId } });
+  assertEquals((await ticketOf((await accepted(otherId, GBV)).message_sid)).id, report.id);
+});
+
 for (const slug of SLUGS) {
   Deno.test(`${slug}: ?ticket_id= names the ticket, if it is the municipality's own and Twilio signed it`, async () => {
     const { number } = MUNICIPALITIES[slug];
@@ -77,12 +101,12 @@ for (const slug of SLUGS) {
     assertEquals([record!.ticket_id, record!.bucket], [own.id, "evidence"]);
 
     const foreign = await makeTicket(other);
+    const usual = (await ticketOf((await accepted(from, number)).message_sid)).id;
+    for (const ticket_id of [foreign.id, crypto.randomUUID(), "TKT-20260101-ABCDEF", ""]) {
+      const message = await accepted(from, number, { ticket_id });
+      assertEquals((await ticketOf(message.message_sid)).id, usual, `taken in all the same: ${ticket_id}`);
+    }
     await storesNothing(async () => {
-      const named = (ticket_id: string) => send(from, number, { ticket_id, files: [file] });
-      await refused(await named(foreign.id), "not_found", "the other municipality's ticket");
-      await refused(await named(crypto.randomUUID()), "not_found", "an unknown ticket");
-      await refused(await named("TKT-20260101-ABCDEF"), "invalid_request", "garbage");
-      await refused(await named(""), "invalid_request", "nothing");
       const options = { webhook_url: `${WEBHOOK}?ticket_id=${own.id}`, signed_url: WEBHOOK };
       await refused(await send(from, number, { options }), "invalid_signature", "an unsigned query");
       const swapped = {
