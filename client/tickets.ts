@@ -8,21 +8,29 @@
  *   rows compared, since replay is read before replication stands and what commits in between is in neither. Only where
  *   that does not add up is the list fetched anew.
  */
-import { Connection, Refusal, REPLAY } from "./connection.ts";
-import { KnownMessages, type Message, ticketNews } from "./messages.ts";
-import { currentToken } from "./session.ts";
-import { Settling } from "./settling.ts";
-import { gone, TicketList, type Value } from "./ticket-list.ts";
-import { TicketTable } from "./ticket-table.ts";
-import { clock, HOUR, jitter, MINUTE, SECOND } from "./time.ts";
-import type {
-  AnyClient,
-  ConnectionState,
-  MediaEvent,
-  Ticket,
-  TicketListeners,
-  TicketSubscription,
+import type { RealtimeChannel } from "@supabase/supabase-js";
+import * as z from "zod";
+import {
+  type AnyClient,
+  type ConnectionState,
+  type MediaEvent,
+  type Ticket,
+  TICKET_COLUMNS,
+  type TicketChange,
+  type TicketListeners,
+  type TicketSubscription,
 } from "./types.ts";
+
+/** Rows and ids per request; most messages that Realtime replays. */
+const PAGE = 1000;
+const IDS = 100;
+const REPLAY = 25;
+/** Ids of messages that are remembered. */
+const KNOWN = 5000;
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
 
 /**
  * How far before the last good moment to look again. Covers a dead connection that nobody noticed yet (two heartbeats of
@@ -33,17 +41,55 @@ const OVERLAP = 5 * MINUTE;
 const CHECK_EVERY = 5 * MINUTE;
 /** Events that need a look at the table and come together share a request. */
 const GATHER = 50;
+/**
+ * Replication tells of a commit a moment before others can see it: what is read sooner after an event may be of before it,
+ * and is looked at once more.
+ */
+const SETTLE = SECOND;
 /** Everybody is told of a bulk change at the same moment; nobody should ask for the list at the same moment. */
 const BULK_DELAY = 500;
 const TICK = 5 * SECOND;
 /** Longer without a tick, and the device slept. Browsers let a hidden tab's timers run once a minute. */
 const SLEPT = 90 * SECOND;
+const REQUEST_TIMEOUT = 20 * SECOND;
+/** Realtime itself gives up on replication after a minute. */
+const READY_TIMEOUT = 70 * SECOND;
 const TOKEN_POLL = 2 * SECOND;
 /** How far ahead of the server a device's clock may be until an event has told better. */
 const WORST_SKEW = 24 * HOUR;
 
+const Change = z.object({
+  type: z.enum(["INSERT", "UPDATE", "DELETE"]),
+  ticket_id: z.string(),
+  status: z.string().nullable(),
+  municipality_id: z.string(),
+});
+/** Only tickets that are not sensitive come with these. */
+const Details = z.object({
+  tracking_number: z.string().nullable(),
+  category: z.string().nullable(),
+  severity: z.string().nullable(),
+  updated_at: z.string(),
+});
+const Bulk = z.object({ type: z.literal("BULK"), left: z.array(z.string()).optional() });
+
+interface Message {
+  event: string;
+  payload: Record<string, unknown>;
+  meta?: { id: string; replayed?: boolean };
+}
+
+/** A ticket as it is now, or that it has gone. */
+type Value = readonly [id: string, ticket: Ticket | undefined];
+const gone = (id: string): Value => [id, undefined];
+
+/** This token may not receive that topic: no use in trying again with it. */
+class Refusal extends Error {
+  override name = "Refusal";
+}
 /** Realtime's limits on messages and joins a second. */
 const TOO_MUCH = /Too many|RateLimit/;
+const REFUSED = /^Unauthorized|^MalformedJWT|^JwtSignatureError|have permission/;
 
 /**
  * Keeps the list of a municipality's tickets; with `sensitive` also of those on its GBV channel, for those who may see
@@ -63,8 +109,8 @@ export function subscribeToTickets(
 const subscribed = new WeakMap<AnyClient, Set<string>>();
 
 class Subscription implements TicketSubscription {
-  readonly #list = new TicketList();
-  readonly #table: TicketTable;
+  readonly #rows = new Map<string, Ticket>();
+  #sorted: Ticket[] | undefined;
   #state: ConnectionState = "connecting";
   #fetches = 0;
 
@@ -77,14 +123,16 @@ class Subscription implements TicketSubscription {
   #stale = true;
   /** As many were replayed as can be, and the oldest was new: if one of them changes the list, there may be more before. */
   #mayLackMore = false;
-  /** The list is to be compared with the table: attempt number, 0 for none. */
+  /** The list is to be compared with the table: the how manieth time. */
   #doubts = 0;
 
-  readonly #settling = new Settling((ids) => {
-    for (const id of ids) this.#dirty.add(id);
-    this.#wake();
-  });
-  readonly #known = new KnownMessages();
+  /** When there was an event of a ticket, those of late. */
+  readonly #told = new Map<string, number>();
+  /** Tickets to look at once more when that has settled. */
+  readonly #unsettled = new Set<string>();
+  #settling: ReturnType<typeof setTimeout> | undefined;
+
+  readonly #known = new Set<string>();
   /** At least what the device's clock is ahead of the server's. */
   #skew = WORST_SKEW;
   /** Server's time, at the latest, up to which everything is surely in the list or on its way. */
@@ -111,7 +159,6 @@ class Subscription implements TicketSubscription {
     private readonly listeners: TicketListeners,
     private readonly sensitive: boolean,
   ) {
-    this.#table = new TicketTable(supabase, municipalityId, sensitive);
     const others = subscribed.get(supabase) ?? new Set();
     // Of one topic realtime-js gives the one channel to all who ask.
     if (others.has(municipalityId)) {
@@ -132,7 +179,7 @@ class Subscription implements TicketSubscription {
   }
 
   get tickets(): Ticket[] {
-    return this.#list.tickets;
+    return this.#sorted ??= [...this.#rows.values()].sort(newestFirst);
   }
 
   async close(): Promise<void> {
@@ -141,7 +188,7 @@ class Subscription implements TicketSubscription {
       subscribed.get(this.supabase)!.delete(this.municipalityId);
       clearInterval(this.#ticks);
       clearTimeout(this.#bulk);
-      this.#settling.close();
+      clearTimeout(this.#settling);
       globalThis.removeEventListener?.("online", this.#online);
       this.#connection.end(new Error("closed"));
       this.#leave();
@@ -170,7 +217,7 @@ class Subscription implements TicketSubscription {
   }
 
   async #connect(connection: Connection): Promise<void> {
-    connection.token = await connection.orEnd(currentToken(this.supabase));
+    connection.token = await connection.orEnd(this.#currentToken());
     const { realtime } = this.supabase;
     // realtime-js opens a socket that was lost only after a delay of its own, and not at all one that it takes for open.
     const isLost = !realtime.isConnected() && !realtime.isConnecting() && this.#isLater;
@@ -193,6 +240,7 @@ class Subscription implements TicketSubscription {
     this.#setState(this.#fetches ? "catching_up" : "connecting");
   }
 
+  /** Resolves when the channel is joined, its replay here (Realtime sends it before) and replication established. */
   #join(connection: Connection, sensitive: boolean): Promise<void> {
     // The first list holds all that was before; the replay asked then is for the messages' ids alone.
     const since = this.#fetches ? Math.max(0, Math.floor(this.#good - OVERLAP)) : 0;
@@ -202,22 +250,70 @@ class Subscription implements TicketSubscription {
         broadcast: { self: false, replication_ready: true, replay: { since, limit: REPLAY } },
       },
     });
-    return connection.join(channel, {
-      onMessage: (message) => this.#receive(message),
-      onFullReplay: () => this.#mayLackMore = true,
-      onRefused: () => this.#forget(sensitive),
-      onTimedOut: () => this.#deaf = true,
+    connection.channels.push(channel);
+    let timer: ReturnType<typeof setTimeout>;
+    let isReady = false;
+    const replayed: boolean[] = [];
+    const joined = new Promise<void>((resolve, reject) => {
+      const fail = (message: string, cause?: unknown) => {
+        const error = new (REFUSED.test(message) ? Refusal : Error)(message, { cause });
+        if (!isReady) return reject(error);
+        // What may no longer be seen goes at once; whether that is final, the next join tells.
+        if (error instanceof Refusal) this.#forget(sensitive);
+        connection.end(new Error(message, { cause }));
+      };
+      connection.signal.addEventListener("abort", () => reject(connection.signal.reason));
+      timer = setTimeout(() => fail("Realtime's replication was not ready in time"), READY_TIMEOUT);
+      channel.on("broadcast", { event: "*" }, (message: Message) => {
+        if (connection.isOver) return;
+        const isNew = this.#receive(message);
+        if (!message.meta?.replayed) return;
+        replayed.push(isNew);
+        if (replayed.length === REPLAY && replayed[0]) this.#mayLackMore = true;
+      });
+      channel.on("system", {}, ({ extension, status, message }: Record<string, string>) => {
+        if (connection.isOver || extension !== "system") return;
+        if (status !== "ok") return fail(message ?? "Realtime closed the channel");
+        isReady = true;
+        resolve();
+      });
+      channel.subscribe((status, error) => {
+        if (connection.isOver) return;
+        if (status === "SUBSCRIBED") return;
+        if (status === "TIMED_OUT") this.#deaf = true;
+        fail(error?.message ?? `the channel is ${status}`, error);
+      });
     });
+    return joined.finally(() => clearTimeout(timer));
   }
 
   #leave(): void {
-    const channels = this.#connection.leave();
+    this.#connection.end(new Error("left"));
     this.#hurry();
-    for (const channel of channels) void this.supabase.removeChannel(channel);
+    // Channels are left for good: realtime-js would rejoin them with the `since` of the first join.
+    for (const channel of this.#connection.channels.splice(0)) void this.supabase.removeChannel(channel);
+  }
+
+  /** The session's token, refreshed if need be, is what realtime-js joins with from here on. */
+  async #currentToken(): Promise<string | null> {
+    // With the client's `accessToken` option there is no supabase.auth: then realtime-js asks that.
+    const session = await this.#session();
+    // supabase-js takes the bare API key when it cannot refresh a session; that would be refused for good.
+    if (session?.error) throw session.error;
+    await this.supabase.realtime.setAuth();
+    return this.supabase.realtime.accessTokenValue;
+  }
+
+  async #session() {
+    try {
+      return await this.supabase.auth.getSession();
+    } catch {
+      return undefined;
+    }
   }
 
   async #untilOtherToken(refused: string | null): Promise<void> {
-    while (!this.#closed && await currentToken(this.supabase).catch(() => refused) === refused) {
+    while (!this.#closed && await this.#currentToken().catch(() => refused) === refused) {
       if (!this.#closed) await this.#pause(TOKEN_POLL);
     }
   }
@@ -244,9 +340,15 @@ class Subscription implements TicketSubscription {
   // Messages ----------------------------------------------------------------------------------------------------------
 
   /** Notes what a message asks for; false when it was known. */
-  #receive(message: Message): boolean {
-    if (!this.#known.add(message)) return false;
-    const { event, payload, meta } = message;
+  #receive({ event, payload, meta }: Message): boolean {
+    const id = meta?.id ?? String(payload.id);
+    if (this.#known.has(id)) return false;
+    this.#known.add(id);
+    if (this.#known.size > KNOWN) {
+      const [oldest] = this.#known;
+      this.#known.delete(oldest!);
+    }
+
     const isReplayed = meta?.replayed === true;
     if (isReplayed && !this.#fetches) return true;
     if (event === "ticket_event") this.#heed(payload, isReplayed);
@@ -259,20 +361,21 @@ class Subscription implements TicketSubscription {
   }
 
   #heed(payload: unknown, isReplayed: boolean): void {
-    const news = ticketNews(payload);
-    if (news?.of !== "one") {
-      for (const id of news?.left ?? []) {
+    const change = Change.safeParse(payload).data;
+    const details = Details.safeParse(payload).data;
+    if (!change) {
+      const bulk = Bulk.safeParse(payload).data;
+      for (const id of bulk?.left ?? []) {
         this.#dirty.add(id);
-        this.#settling.noteEvent(id);
+        this.#noteEvent(id);
       }
-      if (!news) this.#doubts ||= 1;
+      if (!bulk) this.#doubts ||= 1;
       else if (isReplayed) this.#stale = true;
       else this.#fetchSoon();
       return this.#wake();
     }
-    const { change, details } = news;
     const { type, ticket_id: id } = change;
-    if (!isReplayed) this.#settling.noteEvent(id);
+    if (!isReplayed) this.#noteEvent(id);
     // Of a replayed message it is not known what came after it. Of a sensitive ticket no more is told than that it changed.
     // Who hears both topics cannot tell a ticket that has gone from one that moved to the other.
     if (isReplayed || (type === "DELETE" ? this.sensitive : !details)) this.#dirty.add(id);
@@ -290,6 +393,28 @@ class Subscription implements TicketSubscription {
       this.#queue.push([id, ticket]);
     }
     this.#wake();
+  }
+
+  #noteEvent(id: string): void {
+    const now = clock();
+    this.#told.delete(id); // to the end
+    this.#told.set(id, now);
+    for (const [oldest, time] of this.#told) {
+      if (now - time < SETTLE) break;
+      this.#told.delete(oldest);
+    }
+  }
+
+  /** Of what was read from then on, what was too soon after its event. */
+  #settle(readAt: number, ids: Iterable<string> = this.#told.keys()): void {
+    for (const id of ids) if (this.#told.get(id)! > readAt - SETTLE) this.#unsettled.add(id);
+    if (!this.#unsettled.size || this.#closed) return;
+    this.#settling ??= setTimeout(() => {
+      this.#settling = undefined;
+      for (const id of this.#unsettled) this.#dirty.add(id);
+      this.#unsettled.clear();
+      this.#wake();
+    }, SETTLE);
   }
 
   #fetchSoon(): void {
@@ -332,10 +457,10 @@ class Subscription implements TicketSubscription {
     const now = this.#serverTime();
     const readAt = clock();
     try {
-      const rows = await this.#table.all(connection);
-      this.#settling.wereRead(readAt);
+      const rows = await this.#read(connection);
+      this.#settle(readAt);
       this.#fetches++;
-      this.#change([...this.#list.ids().map(gone), ...rows]);
+      this.#change([...[...this.#rows.keys()].map(gone), ...rows]);
       this.#checked = now;
       this.#doubts = 0;
     } catch (error) {
@@ -349,18 +474,22 @@ class Subscription implements TicketSubscription {
     const ids = [...this.#dirty];
     this.#queue = [];
     this.#dirty.clear();
+    const changed: Value[] = [...queue];
     const readAt = clock();
-    let rows: Value[];
     try {
       // What the table says now is newer than all that has been told.
-      rows = await this.#table.withIds(connection, ids);
+      for (let at = 0; at < ids.length; at += IDS) {
+        const some = ids.slice(at, at + IDS);
+        const rows = await this.#read(connection, (query) => query.in("id", some));
+        changed.push(...some.map(gone), ...rows);
+      }
     } catch (error) {
       this.#queue.unshift(...queue);
       for (const id of ids) this.#dirty.add(id);
       throw error;
     }
-    this.#settling.wereRead(readAt, ids);
-    this.#change([...queue, ...ids.map(gone), ...rows]);
+    this.#settle(readAt, ids);
+    this.#change(changed);
   }
 
   /** Equal, if the rows changed of late are taken from the table and then there are as many. */
@@ -368,11 +497,12 @@ class Subscription implements TicketSubscription {
     const doubts = this.#doubts;
     const now = this.#serverTime();
     const readAt = clock();
-    const count = await this.#table.count(connection);
-    const rows = await this.#table.changedSince(connection, Math.max(0, this.#checked - OVERLAP));
-    this.#settling.wereRead(readAt);
+    const since = new Date(Math.max(0, this.#checked - OVERLAP)).toISOString();
+    const { count } = await this.#ask(connection, this.#tickets("id", { count: "exact", head: true }));
+    const rows = await this.#read(connection, (query) => query.gte("updated_at", since));
+    this.#settle(readAt);
     this.#change(rows);
-    if (count === this.#list.size) {
+    if (count === this.#rows.size) {
       this.#doubts = 0;
       this.#checked = now;
     } else if (doubts === 1) {
@@ -381,22 +511,70 @@ class Subscription implements TicketSubscription {
     } else this.#stale = true;
   }
 
+  /** Pages by id: whatever changes meanwhile, no row is lost or doubled. Until one is empty: the server may give less. */
+  async #read(
+    connection: Connection,
+    narrow: (query: Query) => Query = (query) => query,
+  ): Promise<Value[]> {
+    const rows: Ticket[] = [];
+    for (;;) {
+      let query = narrow(this.#tickets(TICKET_COLUMNS)).order("id").limit(PAGE);
+      if (rows.length) query = query.gt("id", rows.at(-1)!.id);
+      const { data } = await this.#ask(connection, query);
+      if (!data?.length) return rows.map((row) => [row.id, row]);
+      rows.push(...data as unknown as Ticket[]);
+    }
+  }
+
+  /** What the topics are about; row-level security narrows it to what the caller may see. */
+  #tickets(columns: string, options?: { count: "exact"; head: true }): Query {
+    const query = selectTickets(this.supabase, columns, options).eq("tenant_id", this.municipalityId);
+    return this.sensitive ? query : query.eq("is_sensitive", false);
+  }
+
+  async #ask(connection: Connection, query: Query) {
+    const timer = setTimeout(() => connection.end(new Error("the database did not answer")), REQUEST_TIMEOUT);
+    try {
+      // Not retried by postgrest-js: an error is an interruption, and that is retried as a whole.
+      const answer = await query.abortSignal(connection.signal).retry(false);
+      connection.signal.throwIfAborted();
+      if (answer.error) throw new Error(answer.error.message, { cause: answer.error });
+      return answer;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Of several values for one id the last counts. */
   #change(values: Iterable<Value>): void {
-    const changes = this.#list.change(values);
+    const changes: TicketChange[] = [];
+    for (const [id, ticket] of new Map(values)) {
+      const old = this.#rows.get(id);
+      if (ticket) {
+        if (old && isSame(old, ticket)) continue;
+        this.#rows.set(id, ticket);
+        changes.push({ type: old ? "UPDATE" : "INSERT", ticket });
+      } else if (old) {
+        this.#rows.delete(id);
+        changes.push({ type: "DELETE", ticket: old });
+      }
+    }
     if (!changes.length) return;
     if (this.#mayLackMore) this.#stale = true;
+    this.#sorted = undefined;
     this.#tell(() => this.listeners.onChange?.(changes, this.tickets));
   }
 
   /** Access to a topic was lost, and with it to the tickets that it is about. */
   #forget(sensitive: boolean): void {
+    const rows = [...this.#rows.values()].filter((row) => row.is_sensitive === sensitive);
     this.#stale = true;
-    this.#change(this.#list.ids(sensitive).map(gone));
+    this.#change(rows.map(({ id }) => gone(id)));
   }
 
   // Sundry ------------------------------------------------------------------------------------------------------------
 
-  /** The server's time is this or later. */
+  /** The server's time is this or later. By a clock that nobody sets, and that at most stands still while a device sleeps. */
   #serverTime(): number {
     return clock() - this.#skew;
   }
@@ -427,6 +605,67 @@ class Subscription implements TicketSubscription {
       };
     });
   }
+}
+
+/** From its joins to the interruption that ends it. */
+class Connection {
+  readonly #controller = new AbortController();
+  readonly channels: RealtimeChannel[] = [];
+  token: string | null = null;
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get isOver(): boolean {
+    return this.signal.aborted;
+  }
+
+  /** The first reason stays. */
+  end(reason: Error): void {
+    this.#controller.abort(reason);
+  }
+
+  /** What the promise gives, or the connection's end if that is first. */
+  async orEnd<T>(promise: Promise<T>): Promise<T> {
+    let onEnd!: () => void;
+    const end = new Promise<never>((_, reject) => {
+      onEnd = () => reject(this.signal.reason);
+      this.signal.addEventListener("abort", onEnd);
+    });
+    try {
+      if (this.isOver) onEnd();
+      return await Promise.race([end, promise]);
+    } finally {
+      this.signal.removeEventListener("abort", onEnd);
+    }
+  }
+}
+
+type Query = ReturnType<typeof selectTickets>;
+
+function selectTickets(supabase: AnyClient, columns: string, options?: { count: "exact"; head: true }) {
+  return supabase.from("tickets").select(columns, options);
+}
+
+const columns = TICKET_COLUMNS.split(", ") as (keyof Ticket)[];
+
+function isSame(one: Ticket, other: Ticket): boolean {
+  return columns.every((column) => one[column] === other[column]);
+}
+
+/** The database writes times in UTC and leaves trailing zeros out, so that their text sorts as they do. */
+function newestFirst(one: Ticket, other: Ticket): number {
+  if (one.updated_at !== other.updated_at) return one.updated_at < other.updated_at ? 1 : -1;
+  return one.id < other.id ? -1 : 1;
+}
+
+function clock(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+function jitter(): number {
+  return 0.5 + Math.random();
 }
 
 function asError(error: unknown): Error {
