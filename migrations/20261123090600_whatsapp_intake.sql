@@ -67,8 +67,8 @@ begin
     now()
   from public.municipalities m where m.id = tenant
   returning * into ticket;
-  insert into private.ticket_origins (ticket_id, tenant_id, sender_id, channel, channel_number)
-  values (ticket.id, tenant, sender, open_ticket.channel, open_ticket.channel_number);
+  insert into private.ticket_origins (ticket_id, sender_id, channel, channel_number)
+  values (ticket.id, sender, open_ticket.channel, open_ticket.channel_number);
   return ticket;
 end
 $$;
