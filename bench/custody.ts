@@ -9,7 +9,7 @@ const CHAINS: Growth["sizes"] = [100, 1000, 10_000];
 export const suite: Suite = {
   name: "custody",
   about: "a signed URL of GBV evidence, with its record, over one of an ordinary file, without",
-  localOnly: "Each URL of GBV evidence leaves a record in the chain of custody, which nobody can remove.",
+  localOnly: "Each URL of GBV evidence leaves a record in the custody log, which nobody can remove.",
   stack: { functions: { config: new URL("config.toml", import.meta.url).pathname } },
 
   async prepare(bench) {
@@ -50,7 +50,7 @@ function signed(bench: BenchContext, { bucket, path }: File, token: string): Htt
   };
 }
 
-/** Three municipalities with a chain of each length, all of it about the one file that is read: the worst case. */
+/** Three municipalities with a log of each size, all of it about the one file that is read: the worst case. */
 async function growth(bench: BenchContext, p50: (request: HttpRequest) => Promise<number>): Promise<Growth> {
   const requests = new Map<number, HttpRequest>();
   for (const length of CHAINS) {
@@ -72,7 +72,7 @@ async function growth(bench: BenchContext, p50: (request: HttpRequest) => Promis
   return {
     name: "signed URL of GBV evidence: p50",
     unit: "ms",
-    of: "records in the chain",
+    of: "records in the log",
     sizes: CHAINS,
     measure: (length) => p50(requests.get(length)!),
     seconds: 12,

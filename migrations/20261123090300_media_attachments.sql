@@ -25,6 +25,8 @@ create table if not exists public.media_attachments (
   is_sensitive boolean not null default false,
   moved_from text check (moved_from in ('evidence', 'documents')),
   created_by uuid,
+  -- the log has only a commitment to the file's name: destroying name and salt leaves the log whole
+  custody_salt bytea default uuid_send(gen_random_uuid()),
   created_at timestamptz not null default now(),
   stored_at timestamptz,
   constraint media_attachments_path_key unique (bucket, path),
@@ -76,6 +78,8 @@ comment on column public.media_attachments.is_sensitive is
   'GBV evidence: its ticket is sensitive, or it lies in gbv-evidence. Kept by triggers in the transaction that changes either.';
 comment on column public.media_attachments.moved_from is 'The bucket of an old copy that is yet to be deleted.';
 comment on column public.media_attachments.last_error is 'Stable code of why the last attempt failed; shown to staff.';
+comment on column public.media_attachments.custody_salt is
+  'Salt of the commitments to this file''s name and path in its custody records. NULL once they were lawfully destroyed.';
 comment on column public.media_attachments.created_by is
   'The user who uploaded it. No foreign key: evidence outlives the account.';
 

@@ -72,7 +72,7 @@ begin
     end if;
     work := private.work_of(file);
     if work = 'transfer' and file.attempts >= private.max_attempts() then
-      -- the last try died without a word; ends here, since it holds its chain's head
+      -- the last try died without a word; fail_media_work records it
       perform public.fail_media_work(file.file_id, coalesce(file.last_error, 'internal'), true);
       return jsonb_build_object('work', 'given_up', 'file_id', file.file_id);
     elsif work is null then

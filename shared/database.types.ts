@@ -4,15 +4,128 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   "public": {
     Tables: {
+      "custody_audits": {
+        Row: {
+          "fault": string | null;
+          "fault_seq": number | null;
+          "files_checked": number;
+          "finished_at": string | null;
+          "last_file": string;
+          "records_checked": number;
+          "size": number;
+          "started_at": string;
+          "tenant_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "fault"?: string | null;
+          "fault_seq"?: number | null;
+          "files_checked"?: number;
+          "finished_at"?: string | null;
+          "last_file"?: string;
+          "records_checked"?: number;
+          "size": number;
+          "started_at"?: string;
+          "tenant_id": string;
+        };
+        Update: {
+          "fault"?: string | null;
+          "fault_seq"?: number | null;
+          "files_checked"?: number;
+          "finished_at"?: string | null;
+          "last_file"?: string;
+          "records_checked"?: number;
+          "size"?: number;
+          "started_at"?: string;
+          "tenant_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "custody_audits_tenant_id_fkey";
+            columns: ["tenant_id"];
+            isOneToOne: false;
+            referencedRelation: "municipalities";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "custody_checkpoints": {
+        Row: {
+          "created_at": string;
+          "key_id": string;
+          "note": string;
+          "root": string;
+          "size": number;
+          "tenant_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "key_id": string;
+          "note": string;
+          "root": string;
+          "size": number;
+          "tenant_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "key_id"?: string;
+          "note"?: string;
+          "root"?: string;
+          "size"?: number;
+          "tenant_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "custody_checkpoints_key_id_fkey";
+            columns: ["key_id"];
+            isOneToOne: false;
+            referencedRelation: "custody_keys";
+            referencedColumns: ["key_id"];
+          },
+          {
+            foreignKeyName: "custody_checkpoints_tenant_id_fkey";
+            columns: ["tenant_id"];
+            isOneToOne: false;
+            referencedRelation: "municipalities";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "custody_keys": {
+        Row: {
+          "key_id": string;
+          "name": string;
+          "public_key": string;
+          "valid_from": string;
+          "valid_until": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "key_id": string;
+          "name": string;
+          "public_key": string;
+          "valid_from"?: string;
+          "valid_until"?: string | null;
+        };
+        Update: {
+          "key_id"?: string;
+          "name"?: string;
+          "public_key"?: string;
+          "valid_from"?: string;
+          "valid_until"?: string | null;
+        };
+        Relationships: [];
+      };
       "custody_records": {
         Row: {
           "details": NonNullable<Json>;
           "event": string;
           "file_id": string | null;
           "hash": string;
-          "previous_hash": string;
+          "id": string;
           "recorded_at": string;
-          "seq": number;
+          "seq": number | null;
           "tenant_id": string;
           "ticket_id": string | null;
           "user_id": string | null;
@@ -24,9 +137,9 @@ export type Database = {
           "event": string;
           "file_id"?: string | null;
           "hash": string;
-          "previous_hash": string;
+          "id": string;
           "recorded_at": string;
-          "seq": number;
+          "seq"?: number | null;
           "tenant_id": string;
           "ticket_id"?: string | null;
           "user_id"?: string | null;
@@ -37,9 +150,9 @@ export type Database = {
           "event"?: string;
           "file_id"?: string | null;
           "hash"?: string;
-          "previous_hash"?: string;
+          "id"?: string;
           "recorded_at"?: string;
-          "seq"?: number;
+          "seq"?: number | null;
           "tenant_id"?: string;
           "ticket_id"?: string | null;
           "user_id"?: string | null;
@@ -52,6 +165,48 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "municipalities";
             referencedColumns: ["id"];
+          },
+        ];
+      };
+      "custody_timestamps": {
+        Row: {
+          "attempts": number;
+          "authority": string;
+          "last_error": string | null;
+          "next_attempt_at": string | null;
+          "size": number;
+          "stamped_at": string | null;
+          "tenant_id": string;
+          "token": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "attempts"?: number;
+          "authority": string;
+          "last_error"?: string | null;
+          "next_attempt_at"?: string | null;
+          "size": number;
+          "stamped_at"?: string | null;
+          "tenant_id": string;
+          "token"?: string | null;
+        };
+        Update: {
+          "attempts"?: number;
+          "authority"?: string;
+          "last_error"?: string | null;
+          "next_attempt_at"?: string | null;
+          "size"?: number;
+          "stamped_at"?: string | null;
+          "tenant_id"?: string;
+          "token"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "custody_timestamps_tenant_id_size_fkey";
+            columns: ["tenant_id", "size"];
+            isOneToOne: false;
+            referencedRelation: "custody_checkpoints";
+            referencedColumns: ["tenant_id", "size"];
           },
         ];
       };
@@ -135,6 +290,7 @@ export type Database = {
           "content_type": string;
           "created_at": string;
           "created_by": string | null;
+          "custody_salt": string | null;
           "declared_sha256": string | null;
           "file_id": string;
           "file_size": number | null;
@@ -161,6 +317,7 @@ export type Database = {
           "content_type": string;
           "created_at"?: string;
           "created_by"?: string | null;
+          "custody_salt"?: string | null;
           "declared_sha256"?: string | null;
           "file_id"?: string;
           "file_size"?: number | null;
@@ -186,6 +343,7 @@ export type Database = {
           "content_type"?: string;
           "created_at"?: string;
           "created_by"?: string | null;
+          "custody_salt"?: string | null;
           "declared_sha256"?: string | null;
           "file_id"?: string;
           "file_size"?: number | null;
@@ -232,7 +390,6 @@ export type Database = {
       "municipalities": {
         Row: {
           "created_at": string;
-          "gbv_requires_mfa": boolean;
           "id": string;
           "language": string;
           "name": string;
@@ -241,7 +398,6 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "created_at"?: string;
-          "gbv_requires_mfa"?: boolean;
           "id"?: string;
           "language"?: string;
           "name": string;
@@ -249,7 +405,6 @@ export type Database = {
         };
         Update: {
           "created_at"?: string;
-          "gbv_requires_mfa"?: boolean;
           "id"?: string;
           "language"?: string;
           "name"?: string;
@@ -360,8 +515,9 @@ export type Database = {
           "accessed_at": string;
           "expires_in": number | null;
           "file_id": string | null;
+          "id": string;
           "request_id": string | null;
-          "seq": number;
+          "seq": number | null;
           "tenant_id": string;
           "user_id": string | null;
           "user_role": string | null;
@@ -371,6 +527,7 @@ export type Database = {
           "accessed_at"?: string | null;
           "expires_in"?: never;
           "file_id"?: string | null;
+          "id"?: string | null;
           "request_id"?: never;
           "seq"?: number | null;
           "tenant_id"?: string | null;
@@ -381,6 +538,7 @@ export type Database = {
           "accessed_at"?: string | null;
           "expires_in"?: never;
           "file_id"?: string | null;
+          "id"?: string | null;
           "request_id"?: never;
           "seq"?: number | null;
           "tenant_id"?: string | null;
@@ -463,7 +621,33 @@ export type Database = {
       };
     };
     Functions: {
+      "add_custody_checkpoint": {
+        Args: {
+          "authorities"?: (string)[];
+          "key_id": string;
+          "key_name": string;
+          "municipality_id": string;
+          "note": string;
+          "public_key": string;
+          "root": string;
+          "size": number;
+        };
+        Returns: undefined;
+      };
+      "audit_custody": { Args: { "slice"?: number }; Returns: Json };
+      "claim_custody_timestamp": { Args: { "lease_seconds"?: number }; Returns: Json };
       "claim_media_work": { Args: { "lease_seconds"?: number }; Returns: Json };
+      "complete_custody_timestamp": {
+        Args: {
+          "authority": string;
+          "municipality_id": string;
+          "reason"?: string;
+          "size": number;
+          "stamped_at"?: string;
+          "token"?: string;
+        };
+        Returns: undefined;
+      };
       "complete_media_deletion": { Args: { "file_id": string }; Returns: undefined };
       "complete_media_hash": {
         Args: { "file_id": string; "sha256": string; "sniffed_type"?: string };
@@ -491,14 +675,20 @@ export type Database = {
           "path": string;
         }[];
       };
-      "custody_certificate": { Args: { "file_id": string }; Returns: Json };
+      "custody_certificate": {
+        Args: { "file_id": string; "signer_name"?: string; "signer_office"?: string; "wording"?: string };
+        Returns: Json;
+      };
+      "custody_consistency": {
+        Args: { "municipality_id"?: string; "old_size": number; "size"?: number };
+        Returns: Json;
+      };
+      "custody_proof": { Args: { "file_id": string; "size"?: number }; Returns: Json };
+      "due_custody_checkpoint": { Args: Record<PropertyKey, never>; Returns: Json };
       "fail_media_work": {
         Args: { "file_id": string; "final": boolean; "reason": string };
         Returns: undefined;
       };
-      "mark_ticket_read": { Args: { "ticket_id": string }; Returns: undefined };
-      "mark_ticket_sensitive": { Args: { "ticket_id": string }; Returns: boolean };
-      "move_message": { Args: { "message_sid": string; "ticket_id": string }; Returns: string };
       "open_evidence": {
         Args: { "expires_in"?: number; "files": Json; "request_id": string };
         Returns: {
@@ -509,30 +699,6 @@ export type Database = {
           "ordinal": number;
           "path": string;
           "refused": string;
-        }[];
-      };
-      "open_messages": {
-        Args: {
-          "include_sender"?: boolean;
-          "message_sids"?: (string)[];
-          "request_id": string;
-          "ticket_id"?: string;
-        };
-        Returns: {
-          "encrypted_payload": string;
-          "kind": string;
-          "message_sid": string;
-          "received_at": string;
-        }[];
-      };
-      "other_tickets_of_sender": {
-        Args: { "ticket_id": string };
-        Returns: {
-          "created_at": string;
-          "id": string;
-          "is_sensitive": boolean;
-          "status": string;
-          "tracking_number": string;
         }[];
       };
       "publish_municipality_event": {
@@ -567,8 +733,9 @@ export type Database = {
         };
         Returns: Json;
       };
+      "seal_custody": { Args: { "batch"?: number }; Returns: number };
       "verify_custody": {
-        Args: { "known_hash"?: string; "known_seq"?: number; "municipality_id"?: string };
+        Args: { "known_root"?: string; "known_size"?: number; "municipality_id"?: string };
         Returns: {
           "problem": string;
           "seq": number;

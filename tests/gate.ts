@@ -45,7 +45,7 @@ const inStacks: Step[] = [
   },
   {
     name: "worker and custody",
-    command: [...inStack, ...test(newest, ...worker("custody", "faults", "memory", "worker"))],
+    command: [...inStack, ...test(newest, ...worker("custody", "custody-log", "faults", "memory", "worker"))],
   },
   { name: "operators' commands", command: [...inStack, ...test(newest, "tests/operate")] },
   { name: "browser", command: [...inStack, ...test(newest, "tests/browser")] },

@@ -10,7 +10,7 @@ type LoadedTable = "storage.objects" | "public.media_attachments";
 /**
  * Adds so many stored files to each bucket, as `{municipality}/{file_id}/photo.jpg`, shared out among 40 municipalities in
  * turn: rows of storage.objects, and the records of the same files, each on one of its municipality's 500 tickets. There
- * are no bytes behind them, and no chain of custody. `sql` is a superuser's.
+ * are no bytes behind them, and no custody log. `sql` is a superuser's.
  */
 export async function loadFiles(
   sql: postgres.Sql,

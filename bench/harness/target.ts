@@ -23,7 +23,7 @@ export async function refuseUnlessSeedOnly(sql: postgres.Sql): Promise<void> {
   if (others.length === 0) return;
   const names = others.map(({ slug }) => slug).join(", ");
   throw new Error(
-    `The project has municipalities of its own (${names}). What is measured leaves records in the chain of custody for ` +
+    `The project has municipalities of its own (${names}). What is measured leaves records in the custody log for ` +
       "ever: take a throwaway project that has supabase/seed.sql alone (CONTRIBUTING.md).",
   );
 }

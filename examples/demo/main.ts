@@ -255,12 +255,12 @@ async function moved(file: SentFile): Promise<void> {
 interface Certificate {
   file: { filename: string; sha256: string; file_size: number; content_type: string; message_sid: string };
   records: { seq: number; event: string; recorded_at: string; user_role: string | null; hash: string }[];
-  chain: { seq: number; hash: string; intact: boolean };
+  log: { size: number; root: string; intact: boolean };
 }
 
 async function certificate({ fileId, sha256: sent }: SentFile): Promise<void> {
   const { supabase } = await person("saps_liaison");
-  const { file, records, chain } = await ok(
+  const { file, records, log } = await ok(
     supabase.rpc("custody_certificate", { file_id: fileId }),
   ) as Certificate;
   checks.say(`${file.filename}, ${file.content_type}, ${file.file_size} bytes, message ${file.message_sid}`);
@@ -272,12 +272,12 @@ async function certificate({ fileId, sha256: sent }: SentFile): Promise<void> {
       }  ${hash.slice(0, 16)}…`,
     );
   }
-  checks.say(`the chain has ${chain.seq} records, its head is ${chain.hash.slice(0, 16)}…`);
+  checks.say(`the log has ${log.size} records, its root is ${log.root.slice(0, 16)}…`);
   const events = records.map(({ event }) => event);
   checks.check("the certificate's hash is that of the photo sent", file.sha256 === sent);
   checks.check(
-    "it tells receipt, storing, move and every read, and the chain is intact",
-    chain.intact &&
+    "it tells receipt, storing, move and every read, and the log is intact",
+    log.intact &&
       ["received", "stored", "moved", "url_signed", "certified"].every((event) => events.includes(event)),
     events.join(),
   );

@@ -14,7 +14,6 @@ export const PROBLEMS = {
   // functions
   upload_url: `${RUNBOOK}#a-function-does-not-answer`,
   signed_url: `${RUNBOOK}#a-function-does-not-answer`,
-  open_report: `${RUNBOOK}#a-function-does-not-answer`,
   twilio_media: `${RUNBOOK}#a-function-does-not-answer`,
   media_worker: `${RUNBOOK}#a-function-does-not-answer`,
   secret_missing:
@@ -76,6 +75,7 @@ export const PROBLEMS = {
   user_municipality: `${RUNBOOK}#a-user-sees-nothing`,
   user_role: `${RUNBOOK}#a-user-sees-nothing`,
   // custody
+  custody_unsealed: `${RUNBOOK}#the-schedule-stopped`,
   custody_tampered: `${RUNBOOK}#verify_custody-found-something`,
 } as const satisfies Record<string, string>;
 

@@ -1,4 +1,4 @@
-/** What the database holds beside its schema: buckets, work, Realtime's partitions, people, the chains of custody. */
+/** What the database holds beside its schema: buckets, work, Realtime's partitions, people, the custody logs. */
 import type postgres from "postgres";
 import { BUCKETS } from "../../shared/storage/buckets.ts";
 import type { Finding, Outcome } from "./findings.ts";
@@ -256,15 +256,34 @@ export async function users(sql: postgres.TransactionSql): Promise<Outcome> {
   };
 }
 
+/** Minutes after which a record should have its place in the log. */
+const UNSEALED = 5;
+
 export async function custody(sql: postgres.TransactionSql): Promise<Outcome> {
-  const started = performance.now();
   const rows = await sql`select v.tenant_id, v.seq, v.problem from public.verify_custody() v`;
-  const [chains] = await sql`select count(*)::integer as n from private.custody_heads`;
+  const [logs] = await sql`
+    select count(*)::integer as n, coalesce(sum(size), 0)::bigint::text as records,
+      (select to_char(min(last) at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"') from (
+        select max(a.finished_at) as last from public.custody_audits a group by a.tenant_id
+      ) audits) as audited
+    from private.custody_logs`;
+  const [unsealed] = await sql`
+    select count(*)::integer as n from public.custody_records r
+    where r.seq is null and r.recorded_at < now() - make_interval(mins => ${UNSEALED})`;
+  const findings: Finding[] = rows.map(({ tenant_id, seq, problem }) => ({
+    problem: "custody_tampered",
+    found: `municipality ${tenant_id}, record ${seq}: ${problem}`,
+  }));
+  if (unsealed!.n > 0) {
+    findings.push({
+      problem: "custody_unsealed",
+      found: `${unsealed!.n} records have waited more than ${UNSEALED} minutes to be sealed`,
+    });
+  }
   return {
-    found: `${chains!.n} chains intact, verified in ${Math.round(performance.now() - started)} ms`,
-    findings: rows.map(({ tenant_id, seq, problem }) => ({
-      problem: "custody_tampered",
-      found: `municipality ${tenant_id}, record ${seq}: ${problem}`,
-    })),
+    found: `${logs!.n} logs intact, ${logs!.records} records, ${
+      logs!.audited ? `audited since ${logs!.audited}` : "not audited yet"
+    }`,
+    findings,
   };
 }

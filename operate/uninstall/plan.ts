@@ -37,8 +37,16 @@ export interface Plan {
 /** The migrations make these with `or replace`: they keep records from being changed, and find it where they were. */
 const PROOF = [
   "private.refuse_change()",
+  "private.commitment(bytea,text)",
+  "private.custody_leaf(public.custody_records)",
   "private.custody_hash(public.custody_records)",
+  "private.custody_range(uuid,bigint,bigint)",
+  "private.custody_root(uuid,bigint)",
+  "private.custody_size(uuid)",
   "private.recorded_file(uuid)",
+  "private.file_fault(public.media_attachments)",
+  "private.log_faults(uuid,bigint,bigint)",
+  "private.recent_fault(uuid,integer)",
   "private.first_tampered(uuid)",
   "public.verify_custody(uuid,bigint,text)",
 ];
@@ -147,9 +155,7 @@ function planSteps(ours: Ours, facts: Facts): Step[] {
         "keep",
         `function ${name}`,
         [`revoke execute on function ${name} from public, anon, authenticated`],
-        name.startsWith("private.refuse_change")
-          ? "keeps evidence as it is"
-          : "verifies the chain of custody",
+        name.startsWith("private.refuse_change") ? "keeps evidence as it is" : "verifies the custody log",
       );
     } else add("remove", `function ${name}`, [`drop function ${name}`]);
   }

@@ -8,6 +8,7 @@ import { notConfigured } from "../platform/settings.ts";
 import { agreedType, sniffType } from "../storage/media-type.ts";
 import type { StorageService, StoredFile } from "../storage/service.ts";
 import { digest } from "../storage/take-in.ts";
+import { runCustody } from "./custody.ts";
 import { type Job, runJob } from "./job.ts";
 import type { SystemServices } from "./services.ts";
 import { hashMismatch, transferMedium } from "./transfer.ts";
@@ -72,6 +73,7 @@ export async function runDueWork(
     if (succeeded) round.done++;
     else round.failed++;
   }
+  await runCustody(services, deadline);
   return round;
 }
 

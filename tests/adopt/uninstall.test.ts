@@ -249,7 +249,7 @@ test("evidence stays, is proved and cannot be changed; nobody reads more than be
     left.added.filter((name) =>
       !/^(column|constraint|relation) .*(municipalities|media_attachments|custody_\w+|inbound_messages|adoption|sender_identities|ticket_origins)[._]\w+/
         .test(name) &&
-      !/^constraint .* on (public\.(municipalities|media_attachments|custody_records|inbound_messages)|private\.\w+)$/
+      !/^constraint .* on (public\.(municipalities|media_attachments|custody_\w+|inbound_messages)|private\.\w+)$/
         .test(name)
     ),
     [
@@ -267,8 +267,16 @@ test("evidence stays, is proved and cannot be changed; nobody reads more than be
       "constraint tickets_category_check on public.tickets",
       "constraint tickets_gbv_check on public.tickets",
       "constraint tickets_tenant_id_fkey on public.tickets",
+      "function private.commitment(bytea,text)",
       "function private.custody_hash(public.custody_records)",
+      "function private.custody_leaf(public.custody_records)",
+      "function private.custody_range(uuid,bigint,bigint)",
+      "function private.custody_root(uuid,bigint)",
+      "function private.custody_size(uuid)",
+      "function private.file_fault(public.media_attachments)",
       "function private.first_tampered(uuid)",
+      "function private.log_faults(uuid,bigint,bigint)",
+      "function private.recent_fault(uuid,integer)",
       "function private.recorded_file(uuid)",
       "function private.refuse_change()",
       "function public.tickets_follow_council()",
@@ -277,15 +285,28 @@ test("evidence stays, is proved and cannot be changed; nobody reads more than be
       `policy ${HIDING} on realtime.messages`,
       `policy ${HIDING} on storage.objects`,
       "relation private.adoption",
-      "relation private.custody_heads",
+      "relation private.custody_logs",
+      "relation private.custody_nodes",
+      "relation private.custody_signers",
       "relation private.sender_identities",
       "relation private.ticket_origins",
+      "relation public.custody_audits",
+      "relation public.custody_checkpoints",
+      "relation public.custody_keys",
       "relation public.custody_records",
+      "relation public.custody_timestamps",
       "relation public.inbound_messages",
       "relation public.media_attachments",
       "relation public.municipalities",
       "relation public.tickets_tenant_id_id_key",
+      "trigger custody_audits_kept on public.custody_audits",
+      "trigger custody_checkpoints_append_only on public.custody_checkpoints",
+      "trigger custody_keys_kept on public.custody_keys",
+      "trigger custody_nodes_append_only on private.custody_nodes",
       "trigger custody_records_append_only on public.custody_records",
+      "trigger custody_records_kept on public.custody_records",
+      "trigger custody_timestamps_append_only on public.custody_timestamps",
+      "trigger custody_timestamps_kept on public.custody_timestamps",
       "trigger evidence_deleted on storage.objects",
       "trigger evidence_guard on storage.objects",
       "trigger evidence_landed on storage.objects",
@@ -329,7 +350,7 @@ test("evidence stays, is proved and cannot be changed; nobody reads more than be
   assertEquals(difference(installed, await snapshot(sql)), { added: [], gone: [], changed: [] });
   assertEquals(await readable(sql), could);
   assertEquals(await tampered(sql), []);
-  await storeFile(theirs, "documents", COUNCILS.msunduzi); // the chain goes on
+  await storeFile(theirs, "documents", COUNCILS.msunduzi); // the log goes on
   assertEquals(await tampered(sql), []);
 });
 
@@ -341,9 +362,10 @@ test("a second uninstall leaves what the first one left; tampering with it is fo
   assertEquals(difference(left, await snapshot(sql)), { added: [], gone: [], changed: [] });
   await theirs.connect("supabase_admin").begin(async (tx) => {
     await tx`set local session_replication_role = replica`;
-    await tx`update public.custody_records set details = '{}' where seq = 2`;
+    await tx`update public.custody_records set details = '{}' where id = (select id from public.custody_records limit 1)`;
   });
-  assertEquals((await tampered(sql)).map(({ problem }) => problem), ["this record was changed"]);
+  const [found, ...more] = await tampered(sql);
+  assert(/record .*was changed$/.test(String(found?.problem)) && more.length === 0);
 });
 
 test("stop", () => theirs.stop());

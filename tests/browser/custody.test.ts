@@ -151,7 +151,7 @@ async function openCertificate(page: Page, trackingNumber: string): Promise<void
 
 const visibleText = (page: Page) => page.evaluate(() => document.body.innerText);
 
-Deno.test("the certificate of a GBV file: its hash, each look at it, an intact chain; on paper nothing else", async () => {
+Deno.test("the certificate of a GBV file: its hash, each look at it, an intact log; on paper nothing else", async () => {
   const { tracking_number, message_sid, file_id, photo } = await gbvPhoto();
   const hash = await sha256(photo.bytes);
   const police = await stage.signIn("saps_liaison");
@@ -172,7 +172,9 @@ Deno.test("the certificate of a GBV file: its hash, each look at it, an intact c
   assertMatch((await fact("State"))!, /^Intact when issued/);
   assertEquals(await page.getByRole("alert").count(), 0);
   const records = await ok(
-    service.from("custody_records").select("seq, event, user_id, hash").eq("file_id", file_id).order("seq"),
+    service.from("custody_records").select("seq, event, user_id, hash").eq("file_id", file_id).order(
+      "recorded_at",
+    ),
   );
   assertEquals(records.map(({ event }) => event), ["received", "stored", "url_signed", "certified"]);
   const rows = await page.locator(".history tbody tr").allTextContents();
@@ -180,7 +182,7 @@ Deno.test("the certificate of a GBV file: its hash, each look at it, an intact c
   records.forEach(({ seq, user_id, hash }, index) => {
     for (const part of [String(seq), user_id ?? "System", hash]) assert(rows[index]!.includes(part), part);
   });
-  assertEquals(await fact("Its hash"), records.at(-1)!.hash);
+  assertMatch((await fact("Its root"))!, /^[0-9a-f]{64}$/);
 
   const last = page.locator(".history .full").last();
   assert(!await last.isVisible(), "the hashes are whole before anybody asked");
@@ -218,14 +220,14 @@ Deno.test("the certificate of a GBV file: its hash, each look at it, an intact c
   await police.leave();
 });
 
-Deno.test("a chain that was tampered with is said so, on the screen and on paper", async () => {
+Deno.test("a log that was tampered with is said so, on the screen and on paper", async () => {
   const { tracking_number } = await gbvPhoto();
   const { page, leave } = await stage.signIn("admin");
   await page.route("**/rpc/custody_certificate", async (route) => {
     const response = await route.fetch();
     const certificate = await response.json();
-    certificate.chain.intact = false;
-    certificate.chain.first_tampered = { seq: 7, problem: "this record was changed" };
+    certificate.log.intact = false;
+    certificate.log.first_fault = { seq: 7, problem: "this record was changed" };
     await route.fulfill({ response, json: certificate });
   });
   await openCertificate(page, tracking_number);

@@ -4,7 +4,7 @@ import { serviceFile } from "../support/files.ts";
 import { anonymous, connect, makeTicket, MUNICIPALITIES, ok, person, service } from "../support/stack.ts";
 
 const TABLES = {
-  custody_records: "seq",
+  custody_records: "id",
   inbound_messages: "message_sid",
   media_attachments: "file_id",
 } as const;
@@ -252,7 +252,7 @@ Deno.test("a file deleted with the service key is said to be deleted, and keeps 
   );
   assertEquals(row, { status: "failed", last_error: "deleted" });
   const records = await ok(
-    service.from("custody_records").select("event").eq("file_id", file.fileId).order("seq"),
+    service.from("custody_records").select("event").eq("file_id", file.fileId).order("recorded_at"),
   );
   assertEquals(records.map(({ event }) => event), ["received", "deleted"]);
 });

@@ -378,9 +378,20 @@ export const MISTAKES: Partial<Record<Problem, Mistake>> = {
     ]],
     says: ["1 users have no role that is known"],
   },
+  custody_unsealed: {
+    ways: [[
+      `select private.record_system_event('${TENANT}', 'received', '{}', '${FILE}')`,
+      WITHOUT_TRIGGERS,
+      "update public.custody_records r set recorded_at = now() - interval '6 minutes'",
+      "update public.custody_records r set hash = private.custody_hash(r)",
+    ]],
+    says: ["1 records have waited more than 5 minutes to be sealed"],
+    alone: true,
+  },
   custody_tampered: {
     ways: [[
       `select private.record_system_event('${TENANT}', 'received', '{}', '${FILE}')`,
+      `select private.seal_custody('${TENANT}')`,
       WITHOUT_TRIGGERS,
       "update public.custody_records set event = 'certified'",
     ]],

@@ -290,7 +290,7 @@ async function accesses(answer: Answer) {
   return await ok(
     service.from("evidence_access_log")
       .select("tenant_id, file_id, user_id, user_role, expires_in, request_id")
-      .eq("request_id", answer.headers.get("x-request-id")!).order("seq"),
+      .eq("request_id", answer.headers.get("x-request-id")!).order("accessed_at"),
   );
 }
 

@@ -179,7 +179,7 @@ export async function assertNothingLost(
     `tries: ${[1, 2, 3, 4, 5, 6, 7, 8].map((n) => tries.filter((each) => each === n).length).join(" ")}`;
 }
 
-/** No object without its record, no record without its object, each step in the chain once, the chain whole. */
+/** No object without its record, no record without its object, each step in the log once, the log whole. */
 export async function assertConsistent(own: OwnStack): Promise<void> {
   const { superuser: sql } = own;
   assertEquals(
@@ -203,7 +203,7 @@ export async function assertConsistent(own: OwnStack): Promise<void> {
   );
   assertEquals(
     await sql`
-      select m.file_id, m.status, array_agg(r.event order by r.seq) as events
+      select m.file_id, m.status, array_agg(r.event order by r.recorded_at) as events
       from public.media_attachments m
       left join public.custody_records r on r.file_id = m.file_id
       group by m.file_id
@@ -211,7 +211,7 @@ export async function assertConsistent(own: OwnStack): Promise<void> {
         or m.source = 'whatsapp' and count(*) filter (where r.event = 'stored') <> (m.status = 'stored')::integer`
       .then((rows) => [...rows]),
     [],
-    "a step is missing in the chain, or is there twice",
+    "a step is missing in the log, or is there twice",
   );
   assertEquals([...await sql`select * from private.first_tampered(null)`], []);
 }

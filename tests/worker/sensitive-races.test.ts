@@ -108,7 +108,7 @@ async function assertMoved(file: { fileId: string; path: string; hash: string },
   assertEquals(objects.map(({ bucket_id }) => bucket_id), ["gbv-evidence"]);
   assertEquals(await sha256(await ok(service.storage.from("gbv-evidence").download(file.path))), file.hash);
   const events =
-    await sql`select event, details from public.custody_records where file_id = ${file.fileId} order by seq`;
+    await sql`select event, details from public.custody_records where file_id = ${file.fileId} order by recorded_at`;
   assertEquals(events.filter(({ event }) => event === "moved").length, 1, "moved once");
   assertEquals(events.find(({ event }) => event === "moved")!.details.sha256, file.hash);
   for (const url of oldUrls) {
@@ -514,7 +514,7 @@ test("moves with the worker killed 30 times and Storage cut off at times: each f
   console.log(`${moved.length} files moved; ${tries!.again} needed more than two tries, one ${tries!.most}`);
 });
 
-test("in the end no object is without its record, no record without its object, and the chain is whole", async () => {
+test("in the end no object is without its record, no record without its object, and the log is whole", async () => {
   await sql`update public.media_attachments set status = 'expired', next_attempt_at = null, last_error = 'never_came'
     where status = 'pending' and source = 'web' and tenant_id = ${TENANT}`;
   await assertConsistent(own);

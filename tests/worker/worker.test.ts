@@ -40,7 +40,7 @@ function recordOf(fileId: string) {
 }
 
 function eventsOf(fileId: string): Promise<string[]> {
-  return ok(service.from("custody_records").select("event").eq("file_id", fileId).order("seq"))
+  return ok(service.from("custody_records").select("event").eq("file_id", fileId).order("recorded_at"))
     .then((rows) => rows.map(({ event }) => event));
 }
 

@@ -12,7 +12,7 @@ import {
 import { h } from "./dom.ts";
 
 export function certificateSheet(certificate: Certificate): HTMLElement {
-  const { file, municipality, chain, records, issued_by } = certificate;
+  const { file, municipality, log, checkpoint, records, issued_by, wording } = certificate;
   const differs = file.declared_sha256 !== null && file.sha256 !== null &&
     file.declared_sha256 !== file.sha256;
   return h(
@@ -23,13 +23,11 @@ export function certificateSheet(certificate: Certificate): HTMLElement {
     h(
       "p",
       {},
-      "Facts for certification under section 15(4) of the Electronic Communications and Transactions Act 25 of 2002. All times are South African Standard Time (UTC+02:00).",
+      `${wording.purpose}. All times are South African Standard Time (UTC+02:00).`,
     ),
-    !chain.intact && warning(
+    !log.intact && warning(
       "The records were tampered with",
-      `Record ${chain.first_tampered?.seq ?? "not known"}: ${
-        chain.first_tampered?.problem ?? "not known"
-      }. ` +
+      `Record ${log.first_fault?.seq ?? "not known"}: ${log.first_fault?.problem ?? "not known"}. ` +
         "Do not rely on this certificate before it has been looked into.",
     ),
     file.sha256 === null && warning(
@@ -67,21 +65,33 @@ export function certificateSheet(certificate: Certificate): HTMLElement {
     ),
     history(records, file.file_id),
     section(
-      "The chain of records",
+      "The log of records",
       facts([
         [
           "State",
-          chain.intact
-            ? "Intact when issued: no record had been changed, and none was missing"
+          log.intact
+            ? `Intact when issued: this file's records are as they were made. Whole log last audited: ${
+              longTime(log.audited_at)
+            }`
             : "Not intact",
         ],
-        ["Last record", `No. ${chain.seq}`],
-        ["Its hash", grouped(chain.hash)],
+        ["Records", `${log.size} in the municipality's log`],
+        ["Its root", grouped(log.root)],
+        [
+          "Checkpoint",
+          checkpoint
+            ? `Signed at ${checkpoint.size} records, ${longTime(checkpoint.created_at)}${
+              checkpoint.timestamps.map(({ authority, stamped_at }) =>
+                `; stamped by ${authority}, ${longTime(stamped_at)}`
+              ).join("")
+            }`
+            : "None yet",
+        ],
       ]),
       h(
         "p",
         { class: "quiet" },
-        "Each record of the municipality holds the SHA-256 of the one before; none can be changed without a trace. Keep number and hash of the last one: they show later that the chain is still the same.",
+        "The root stands for every record of the municipality up to this size: none can be changed, removed or added before it without changing the root. Keep both: they show later whether the log is still the same.",
       ),
     ),
     section(
@@ -89,11 +99,14 @@ export function certificateSheet(certificate: Certificate): HTMLElement {
       facts([
         ["Issued", longTime(certificate.issued_at)],
         ["Issued by", `${whoText(issued_by.role)}, user ${issued_by.user_id}`],
+        ...issued_by.name || issued_by.office
+          ? [["To be signed by", [issued_by.name, issued_by.office].filter(Boolean).join(", ")] as Fact]
+          : [],
       ]),
       h(
         "p",
         {},
-        `I certify that this is a correct printout of the records of file ${file.file_id} that ${municipality.name} made in the ordinary course of business, and that I am an officer in its service.`,
+        wording.declaration,
       ),
       h(
         "dl",

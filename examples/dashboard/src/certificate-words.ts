@@ -2,6 +2,7 @@
 import { reasonText, ROLE } from "./words.ts";
 
 export interface CustodyRecord {
+  /** Its place in the log. */
   seq: number;
   event: string;
   recorded_at: string;
@@ -12,6 +13,7 @@ export interface CustodyRecord {
 }
 
 export interface Certificate {
+  wording: { purpose: string; declaration: string };
   file: {
     file_id: string;
     filename: string;
@@ -30,13 +32,16 @@ export interface Certificate {
   municipality: { name: string };
   tracking_number: string | null;
   records: CustodyRecord[];
-  chain: { seq: number; hash: string; intact: boolean; first_tampered: Tampered | null };
+  log: { size: number; root: string; intact: boolean; first_fault: Fault | null; audited_at: string | null };
+  checkpoint:
+    | { size: number; created_at: string; timestamps: { authority: string; stamped_at: string }[] }
+    | null;
   issued_at: string;
-  issued_by: { user_id: string; role: string };
+  issued_by: { user_id: string; role: string; name: string | null; office: string | null };
 }
 
-export interface Tampered {
-  seq: number;
+export interface Fault {
+  seq: number | null;
   problem: string;
 }
 

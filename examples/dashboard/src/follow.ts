@@ -14,7 +14,6 @@ export function followTickets(
   if (isStaff(role)) {
     const subscription = subscribeToTickets(supabase, municipality, listeners, {
       sensitive: seesSensitive(role),
-      limit: 500,
     });
     return () => void subscription.close();
   }
