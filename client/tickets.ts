@@ -1,172 +1,116 @@
 /**
- * A municipality's tickets, live. Realtime delivers at most once and tells nothing of what it lost; this keeps the list
- * equal to the table all the same, and tells each change once.
+ * A municipality's tickets, live. Realtime delivers at most once and does not say what it lost; the list equals the table
+ * all the same.
  *
- * - First the channels, then the list: what commits once replication stands comes as an event.
- * - Events are applied in the order they come, which is that of the commits.
- * - After an interruption: replay names tickets to look at again; then the rows changed of late are read and the number of
- *   rows compared, since replay is read before replication stands and what commits in between is in neither. Only where
- *   that does not add up is the list fetched anew.
+ * - First the channels, then the rows: whatever is committed once replication stands comes as an event.
+ * - An event only says which ticket to look at. Tickets that change together are read together, under row-level security.
+ * - After an interruption the window is read again. It has a limit, so that costs the same however many tickets there are.
  */
-import type { RealtimeChannel } from "@supabase/supabase-js";
-import * as z from "zod";
-import {
-  type AnyClient,
-  type ConnectionState,
-  type MediaEvent,
-  type Ticket,
-  TICKET_COLUMNS,
-  type TicketChange,
-  type TicketListeners,
-  type TicketSubscription,
+import { Connection, type Message, Refusal, TOO_MUCH } from "./connection.ts";
+import { TicketList, type Value } from "./list.ts";
+import { readTickets, readWindow, type Source } from "./reading.ts";
+import type {
+  AnyClient,
+  ConnectionState,
+  MediaEvent,
+  MessageEvent,
+  Ticket,
+  TicketChange,
+  TicketListeners,
+  TicketSubscription,
+  TicketWindow,
 } from "./types.ts";
-
-/** Rows and ids per request; most messages that Realtime replays. */
-const PAGE = 1000;
-const IDS = 100;
-const REPLAY = 25;
-/** Ids of messages that are remembered. */
-const KNOWN = 5000;
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-
-/**
- * How far before the last good moment to look again. Covers a dead connection that nobody noticed yet (two heartbeats of
- * 25 s) and writes that took long: rows and messages bear the time at which their transaction began.
- */
-const OVERLAP = 5 * MINUTE;
-/** A live list is checked this often too: Realtime may lose its replication slot without a word to anybody. */
+/** Ids of messages that are remembered. */
+const KNOWN = 5000;
+/** The window is read this often whatever happens: Realtime may lose its replication slot without telling anybody. */
 const CHECK_EVERY = 5 * MINUTE;
-/** Events that need a look at the table and come together share a request. */
-const GATHER = 50;
+/** Events that come together share a request. */
+const GATHER = 30;
 /**
- * Replication tells of a commit a moment before others can see it: what is read sooner after an event may be of before it,
- * and is looked at once more.
+ * Replication tells of a commit a moment before others can see it: what is read sooner after its event is read once more.
  */
 const SETTLE = SECOND;
-/** Everybody is told of a bulk change at the same moment; nobody should ask for the list at the same moment. */
-const BULK_DELAY = 500;
+/** All dashboards hear of a bulk change, and lose a server, at the same moment: they spread what they ask then. */
+const SPREAD = SECOND;
 const TICK = 5 * SECOND;
 /** Longer without a tick, and the device slept. Browsers let a hidden tab's timers run once a minute. */
 const SLEPT = 90 * SECOND;
-const REQUEST_TIMEOUT = 20 * SECOND;
-/** Realtime itself gives up on replication after a minute. */
-const READY_TIMEOUT = 70 * SECOND;
 const TOKEN_POLL = 2 * SECOND;
-/** How far ahead of the server a device's clock may be until an event has told better. */
-const WORST_SKEW = 24 * HOUR;
-
-const Change = z.object({
-  type: z.enum(["INSERT", "UPDATE", "DELETE"]),
-  ticket_id: z.string(),
-  status: z.string().nullable(),
-  municipality_id: z.string(),
-});
-/** Only tickets that are not sensitive come with these. */
-const Details = z.object({
-  tracking_number: z.string().nullable(),
-  category: z.string().nullable(),
-  severity: z.string().nullable(),
-  updated_at: z.string(),
-});
-const Bulk = z.object({ type: z.literal("BULK"), left: z.array(z.string()).optional() });
-
-interface Message {
-  event: string;
-  payload: Record<string, unknown>;
-  meta?: { id: string; replayed?: boolean };
-}
-
-/** A ticket as it is now, or that it has gone. */
-type Value = readonly [id: string, ticket: Ticket | undefined];
-const gone = (id: string): Value => [id, undefined];
-
-/** This token may not receive that topic: no use in trying again with it. */
-class Refusal extends Error {
-  override name = "Refusal";
-}
-/** Realtime's limits on messages and joins a second. */
-const TOO_MUCH = /Too many|RateLimit/;
-const REFUSED = /^Unauthorized|^MalformedJWT|^JwtSignatureError|have permission/;
 
 /**
- * Keeps the list of a municipality's tickets; with `sensitive` also of those on its GBV channel, for those who may see
- * them. One subscription per municipality and client. The client's session decides what may be seen; give it time to sign
- * in first, or the subscription waits, offline, until it has.
+ * Keeps a window of a municipality's tickets; with `sensitive` also those on its GBV channel, for those who may see them.
+ * One subscription per municipality and client. The client's session decides what may be seen: until somebody has signed
+ * in the subscription waits, offline, and when they sign out it is empty at once.
  */
 export function subscribeToTickets(
   supabase: AnyClient,
   municipalityId: string,
   listeners: TicketListeners,
-  { sensitive = false }: { sensitive?: boolean } = {},
+  { sensitive = false, ...window }: { sensitive?: boolean } & TicketWindow = {},
 ): TicketSubscription {
-  return new Subscription(supabase, municipalityId, listeners, sensitive);
+  return new Subscription({ supabase, municipalityId, sensitive }, window, listeners);
 }
 
 /** Municipalities, by client. */
 const subscribed = new WeakMap<AnyClient, Set<string>>();
 
 class Subscription implements TicketSubscription {
-  readonly #rows = new Map<string, Ticket>();
-  #sorted: Ticket[] | undefined;
+  readonly #list = new TicketList();
+  readonly #supabase: AnyClient;
+  readonly #source: Source;
+  readonly #listeners: TicketListeners;
+  #window: TicketWindow;
   #state: ConnectionState = "connecting";
   #fetches = 0;
 
-  // What is to be done. It outlives a connection: what one could not finish, the next one does.
-  /** Changes to apply, in order; without a ticket it has gone. */
-  #queue: Value[] = [];
-  /** Tickets to look at again. */
+  // What is to be done. It outlives a connection: the next one finishes it.
+  #isStale = true;
   readonly #dirty = new Set<string>();
-  /** The list is to be fetched. */
-  #stale = true;
-  /** As many were replayed as can be, and the oldest was new: if one of them changes the list, there may be more before. */
-  #mayLackMore = false;
-  /** The list is to be compared with the table: the how manieth time. */
-  #doubts = 0;
 
-  /** When there was an event of a ticket, those of late. */
+  /** When there was an event of a ticket, for the latest ones. */
   readonly #told = new Map<string, number>();
-  /** Tickets to look at once more when that has settled. */
+  /** Tickets to look at once more. */
   readonly #unsettled = new Set<string>();
-  #settling: ReturnType<typeof setTimeout> | undefined;
-
+  /** Tickets that left while a request was under way: its answer may still hold them. */
+  readonly #left = new Set<string>();
   readonly #known = new Set<string>();
-  /** At least what the device's clock is ahead of the server's. */
-  #skew = WORST_SKEW;
-  /** Server's time, at the latest, up to which everything is surely in the list or on its way. */
-  #good = 0;
-  /** Server's time, at the latest, when the list last was compared with the table or read from it. */
-  #checked = 0;
+  /** When the window was last read. */
+  #readAt = 0;
 
   #connection = new Connection();
-  #closed = false;
-  /** Not the first attempt to connect. */
+  #isClosed = false;
   #isLater = false;
-  /** The socket may look open and be dead. */
-  #deaf = false;
+  #isDeaf = false;
+  /** Undefined until it is known, null for nobody. */
+  #user: string | null | undefined;
   #ticked = Date.now();
   #wake = () => {};
   #hurry = () => {};
+  #settling: ReturnType<typeof setTimeout> | undefined;
   #bulk: ReturnType<typeof setTimeout> | undefined;
   readonly #ticks: ReturnType<typeof setInterval>;
+  readonly #stopWatching: () => void;
   readonly #running: Promise<void>;
 
-  constructor(
-    private readonly supabase: AnyClient,
-    private readonly municipalityId: string,
-    private readonly listeners: TicketListeners,
-    private readonly sensitive: boolean,
-  ) {
+  constructor(source: Source, window: TicketWindow, listeners: TicketListeners) {
+    const { supabase, municipalityId } = source;
     const others = subscribed.get(supabase) ?? new Set();
-    // Of one topic realtime-js gives the one channel to all who ask.
+    // realtime-js has one channel per topic, and gives it to all who ask.
     if (others.has(municipalityId)) {
       throw new Error("Subscribed to this municipality already: close that one first");
     }
     subscribed.set(supabase, others.add(municipalityId));
+    this.#supabase = supabase;
+    this.#source = source;
+    this.#listeners = listeners;
+    this.#window = window;
     this.#ticks = setInterval(() => this.#tick(), TICK);
     globalThis.addEventListener?.("online", this.#online);
+    globalThis.addEventListener?.("offline", this.#offline);
+    this.#stopWatching = this.#watchSession();
     this.#running = this.#run();
   }
 
@@ -179,19 +123,32 @@ class Subscription implements TicketSubscription {
   }
 
   get tickets(): Ticket[] {
-    return this.#sorted ??= [...this.#rows.values()].sort(newestFirst);
+    return this.#list.shown;
+  }
+
+  get hasMore(): boolean {
+    return this.#list.hasMore;
+  }
+
+  show(window: TicketWindow): void {
+    this.#window = window;
+    this.#isStale = true;
+    this.#wake();
   }
 
   async close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true;
-      subscribed.get(this.supabase)!.delete(this.municipalityId);
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      subscribed.get(this.#supabase)!.delete(this.#source.municipalityId);
       clearInterval(this.#ticks);
       clearTimeout(this.#bulk);
       clearTimeout(this.#settling);
       globalThis.removeEventListener?.("online", this.#online);
+      globalThis.removeEventListener?.("offline", this.#offline);
+      this.#stopWatching();
       this.#connection.end(new Error("closed"));
       this.#leave();
+      this.#list.drop(() => true);
     }
     await this.#running;
   }
@@ -199,122 +156,106 @@ class Subscription implements TicketSubscription {
   // The connection ----------------------------------------------------------------------------------------------------
 
   async #run(): Promise<void> {
-    for (let failures = 0; !this.#closed; failures++) {
+    for (let failures = 0; !this.#isClosed; failures++) {
       this.#connection = new Connection();
       try {
         await this.#connect(this.#connection);
         await this.#follow(this.#connection, () => failures = 0);
-      } catch (error) {
+      } catch (thrown) {
+        const error = asError(thrown);
         this.#leave();
-        if (this.#closed) break;
+        if (this.#isClosed) break;
         this.#setState("offline");
-        this.#tell(() => this.listeners.onError?.(asError(error)));
-        if (TOO_MUCH.test(asError(error).message)) failures = Math.max(failures, 4);
+        this.#tell(() => this.#listeners.onError?.(error));
+        if (TOO_MUCH.test(error.message)) failures = Math.max(failures, 4);
         if (error instanceof Refusal) await this.#untilOtherToken(this.#connection.token);
-        else await this.#pause(Math.min(100 * 3 ** failures, 30_000) * jitter());
+        else await this.#pause(Math.min(SPREAD * 2 ** failures, 30 * SECOND) * Math.random());
       }
     }
   }
 
   async #connect(connection: Connection): Promise<void> {
-    connection.token = await connection.orEnd(this.#currentToken());
-    const { realtime } = this.supabase;
-    // realtime-js opens a socket that was lost only after a delay of its own, and not at all one that it takes for open.
+    const { session, token } = await connection.orEnd(this.#currentToken());
+    connection.token = token;
+    if (session === null) throw new Refusal("nobody is signed in");
+    const { realtime } = this.#supabase;
+    // realtime-js opens a socket that was lost only after a delay of its own, and never one that it takes for open.
     const isLost = !realtime.isConnected() && !realtime.isConnecting() && this.#isLater;
-    if (this.#deaf || isLost) await connection.orEnd(realtime.disconnect());
-    this.#deaf = false;
+    if (this.#isDeaf || isLost) await connection.orEnd(realtime.disconnect());
+    this.#isDeaf = false;
     this.#isLater = true;
 
-    const topics = [false, ...(this.sensitive ? [true] : [])];
+    const topics = this.#source.sensitive ? [false, true] : [false];
     const outcomes = await connection.orEnd(
       Promise.allSettled(topics.map((sensitive) => this.#join(connection, sensitive))),
     );
-    const failures = outcomes.flatMap((outcome, n) =>
-      outcome.status === "rejected" ? [{ reason: outcome.reason, sensitive: topics[n]! }] : []
-    );
-    for (const { reason, sensitive } of failures) if (reason instanceof Refusal) this.#forget(sensitive);
-    const worst = failures.find(({ reason }) => reason instanceof Refusal) ?? failures[0];
-    if (worst) throw worst.reason;
-
-    if (!this.#stale) this.#doubts = 1;
+    const failures = outcomes.flatMap((outcome) => outcome.status === "rejected" ? [outcome.reason] : []);
+    const worst = failures.find((reason) => reason instanceof Refusal) ?? failures[0];
+    if (worst) throw worst;
+    // What was committed in the interruption is in no event.
+    this.#isStale = true;
     this.#setState(this.#fetches ? "catching_up" : "connecting");
   }
 
-  /** Resolves when the channel is joined, its replay here (Realtime sends it before) and replication established. */
   #join(connection: Connection, sensitive: boolean): Promise<void> {
-    // The first list holds all that was before; the replay asked then is for the messages' ids alone.
-    const since = this.#fetches ? Math.max(0, Math.floor(this.#good - OVERLAP)) : 0;
-    const channel = this.supabase.channel(`municipality:${this.municipalityId}${sensitive ? ":gbv" : ""}`, {
-      config: {
-        private: true,
-        broadcast: { self: false, replication_ready: true, replay: { since, limit: REPLAY } },
-      },
+    const topic = `municipality:${this.#source.municipalityId}${sensitive ? ":gbv" : ""}`;
+    return connection.join(this.#supabase, topic, {
+      onMessage: (message) => this.#receive(message),
+      onRefusal: () => this.#forget((ticket) => !sensitive || ticket.is_sensitive),
     });
-    connection.channels.push(channel);
-    let timer: ReturnType<typeof setTimeout>;
-    let isReady = false;
-    const replayed: boolean[] = [];
-    const joined = new Promise<void>((resolve, reject) => {
-      const fail = (message: string, cause?: unknown) => {
-        const error = new (REFUSED.test(message) ? Refusal : Error)(message, { cause });
-        if (!isReady) return reject(error);
-        // What may no longer be seen goes at once; whether that is final, the next join tells.
-        if (error instanceof Refusal) this.#forget(sensitive);
-        connection.end(new Error(message, { cause }));
-      };
-      connection.signal.addEventListener("abort", () => reject(connection.signal.reason));
-      timer = setTimeout(() => fail("Realtime's replication was not ready in time"), READY_TIMEOUT);
-      channel.on("broadcast", { event: "*" }, (message: Message) => {
-        if (connection.isOver) return;
-        const isNew = this.#receive(message);
-        if (!message.meta?.replayed) return;
-        replayed.push(isNew);
-        if (replayed.length === REPLAY && replayed[0]) this.#mayLackMore = true;
-      });
-      channel.on("system", {}, ({ extension, status, message }: Record<string, string>) => {
-        if (connection.isOver || extension !== "system") return;
-        if (status !== "ok") return fail(message ?? "Realtime closed the channel");
-        isReady = true;
-        resolve();
-      });
-      channel.subscribe((status, error) => {
-        if (connection.isOver) return;
-        if (status === "SUBSCRIBED") return;
-        if (status === "TIMED_OUT") this.#deaf = true;
-        fail(error?.message ?? `the channel is ${status}`, error);
-      });
-    });
-    return joined.finally(() => clearTimeout(timer));
   }
 
   #leave(): void {
-    this.#connection.end(new Error("left"));
+    this.#isDeaf ||= this.#connection.isDeaf;
+    this.#connection.leave(this.#supabase);
     this.#hurry();
-    // Channels are left for good: realtime-js would rejoin them with the `since` of the first join.
-    for (const channel of this.#connection.channels.splice(0)) void this.supabase.removeChannel(channel);
   }
 
-  /** The session's token, refreshed if need be, is what realtime-js joins with from here on. */
-  async #currentToken(): Promise<string | null> {
-    // With the client's `accessToken` option there is no supabase.auth: then realtime-js asks that.
-    const session = await this.#session();
-    // supabase-js takes the bare API key when it cannot refresh a session; that would be refused for good.
-    if (session?.error) throw session.error;
-    await this.supabase.realtime.setAuth();
-    return this.supabase.realtime.accessTokenValue;
+  /** The session's token, refreshed if need be; realtime-js joins with it from here on. */
+  async #currentToken() {
+    // With the client's `accessToken` option there is no supabase.auth, and realtime-js asks that option.
+    const answer = await this.#session();
+    // Without a refreshed session supabase-js takes the bare API key, which would be refused for good.
+    if (answer?.error) throw answer.error;
+    await this.#supabase.realtime.setAuth();
+    return { session: answer?.data.session, token: this.#supabase.realtime.accessTokenValue };
   }
 
   async #session() {
     try {
-      return await this.supabase.auth.getSession();
+      return await this.#supabase.auth.getSession();
     } catch {
       return undefined;
     }
   }
 
   async #untilOtherToken(refused: string | null): Promise<void> {
-    while (!this.#closed && await this.#currentToken().catch(() => refused) === refused) {
-      if (!this.#closed) await this.#pause(TOKEN_POLL);
+    const isSame = () => this.#currentToken().then(({ token }) => token === refused, () => true);
+    while (!this.#isClosed && await isSame()) {
+      if (!this.#isClosed) await this.#pause(TOKEN_POLL);
+    }
+  }
+
+  /** What one user was shown is not for the next, nor for whoever sits down after a sign-out. */
+  #watchSession(): () => void {
+    try {
+      const { data } = this.#supabase.auth.onAuthStateChange((_, session) => {
+        const user = session?.user.id ?? null;
+        const before = this.#user;
+        this.#user = user;
+        if (before === undefined || before === user || this.#isClosed) return;
+        if (before !== null) {
+          this.#forget(() => true);
+          this.#dirty.clear();
+          this.#unsettled.clear();
+          this.#setState("offline");
+        }
+        this.#connection.end(new Error(user ? "another user signed in" : "the user signed out"));
+        this.#hurry();
+      });
+      return () => data.subscription.unsubscribe();
+    } catch {
+      return () => {};
     }
   }
 
@@ -324,79 +265,67 @@ class Subscription implements TicketSubscription {
     this.#ticked = now;
     if (slept) this.#connection.end(new Error("the device slept"));
     if (this.#state !== "live" || this.#connection.isOver) return;
-    this.#good = this.#serverTime();
-    if (this.#good - this.#checked > CHECK_EVERY && !this.#doubts) {
-      this.#doubts = 1;
+    this.#connection.probe(this.#supabase);
+    if (performance.now() - this.#readAt > CHECK_EVERY) {
+      this.#isStale = true;
       this.#wake();
     }
   }
 
-  #online = () => {
-    this.#deaf = true;
-    this.#connection.end(new Error("the network changed"));
+  #online = () => this.#networkChanged("the network changed");
+  #offline = () => this.#networkChanged("there is no network");
+
+  #networkChanged(reason: string): void {
+    this.#isDeaf = true;
+    this.#connection.end(new Error(reason));
     this.#hurry();
-  };
+  }
 
   // Messages ----------------------------------------------------------------------------------------------------------
 
-  /** Notes what a message asks for; false when it was known. */
-  #receive({ event, payload, meta }: Message): boolean {
+  #receive({ event, payload, meta }: Message): void {
     const id = meta?.id ?? String(payload.id);
-    if (this.#known.has(id)) return false;
+    if (this.#known.has(id)) return;
     this.#known.add(id);
     if (this.#known.size > KNOWN) {
       const [oldest] = this.#known;
       this.#known.delete(oldest!);
     }
-
-    const isReplayed = meta?.replayed === true;
-    if (isReplayed && !this.#fetches) return true;
-    if (event === "ticket_event") this.#heed(payload, isReplayed);
-    else {
-      const { id: _, ...told } = payload;
-      if (event === "media_event") this.#tell(() => this.listeners.onMedia?.(told as unknown as MediaEvent));
-      else if (event === "municipality_event") this.#tell(() => this.listeners.onEvent?.(told));
-    }
-    return true;
+    // Replay before the first rows only tells which messages are old; replayed changes are in the rows read next.
+    if (meta?.replayed && (!this.#fetches || event === "ticket_event")) return;
+    const { id: _, ...told } = payload;
+    if (event === "ticket_event") this.#heed(told);
+    else if (event === "media_event") {
+      this.#tell(() => this.#listeners.onMedia?.(told as unknown as MediaEvent));
+    } else if (event === "message_event") {
+      this.#tell(() => this.#listeners.onMessage?.(told as unknown as MessageEvent));
+    } else if (event === "municipality_event") this.#tell(() => this.#listeners.onEvent?.(told));
   }
 
-  #heed(payload: unknown, isReplayed: boolean): void {
-    const change = Change.safeParse(payload).data;
-    const details = Details.safeParse(payload).data;
-    if (!change) {
-      const bulk = Bulk.safeParse(payload).data;
-      for (const id of bulk?.left ?? []) {
-        this.#dirty.add(id);
-        this.#noteEvent(id);
-      }
-      if (!bulk) this.#doubts ||= 1;
-      else if (isReplayed) this.#stale = true;
-      else this.#fetchSoon();
-      return this.#wake();
-    }
-    const { type, ticket_id: id } = change;
-    if (!isReplayed) this.#noteEvent(id);
-    // Of a replayed message it is not known what came after it. Of a sensitive ticket no more is told than that it changed.
-    // Who hears both topics cannot tell a ticket that has gone from one that moved to the other.
-    if (isReplayed || (type === "DELETE" ? this.sensitive : !details)) this.#dirty.add(id);
-    else if (type === "DELETE") this.#queue.push(gone(id));
-    else if (details) {
-      // `updated_at` is the database's clock a moment ago, so the true skew is no more than this. (An INSERT may bear any.)
-      if (type === "UPDATE") this.#skew = Math.min(this.#skew, clock() - Date.parse(details.updated_at));
-      const ticket = {
-        id,
-        tenant_id: this.municipalityId,
-        ...details,
-        status: change.status as string,
-        is_sensitive: false,
-      };
-      this.#queue.push([id, ticket]);
+  #heed({ type, ticket_id: id, left }: Record<string, unknown>): void {
+    // A sensitive topic cannot tell a ticket that has gone from one that moved to the other.
+    if (type === "DELETE" && typeof id === "string" && !this.#source.sensitive) this.#drop([id]);
+    if (typeof id === "string") {
+      this.#noteEvent(id);
+      this.#dirty.add(id);
+    } else {
+      if (Array.isArray(left) && !this.#source.sensitive) this.#drop(left.map(String));
+      this.#bulk ??= setTimeout(() => {
+        this.#bulk = undefined;
+        this.#isStale = true;
+        this.#wake();
+      }, SPREAD * (0.25 + Math.random()));
     }
     this.#wake();
   }
 
+  #drop(ids: string[]): void {
+    for (const id of ids) this.#left.add(id);
+    this.#changed(this.#list.apply(ids.map((id): Value => [id, undefined])));
+  }
+
   #noteEvent(id: string): void {
-    const now = clock();
+    const now = performance.now();
     this.#told.delete(id); // to the end
     this.#told.set(id, now);
     for (const [oldest, time] of this.#told) {
@@ -405,10 +334,10 @@ class Subscription implements TicketSubscription {
     }
   }
 
-  /** Of what was read from then on, what was too soon after its event. */
+  /** Of what was read from then on: what was too soon after its event. */
   #settle(readAt: number, ids: Iterable<string> = this.#told.keys()): void {
     for (const id of ids) if (this.#told.get(id)! > readAt - SETTLE) this.#unsettled.add(id);
-    if (!this.#unsettled.size || this.#closed) return;
+    if (!this.#unsettled.size || this.#isClosed) return;
     this.#settling ??= setTimeout(() => {
       this.#settling = undefined;
       for (const id of this.#unsettled) this.#dirty.add(id);
@@ -417,29 +346,18 @@ class Subscription implements TicketSubscription {
     }, SETTLE);
   }
 
-  #fetchSoon(): void {
-    this.#bulk ??= setTimeout(() => {
-      this.#bulk = undefined;
-      this.#stale = true;
-      this.#wake();
-    }, BULK_DELAY * jitter());
-  }
-
   // The list ----------------------------------------------------------------------------------------------------------
 
   /** Does what there is to do, one thing after the other, until the connection ends. */
   async #follow(connection: Connection, onLive: () => void): Promise<never> {
     for (;;) {
-      if (this.#stale) await this.#fetch(connection);
-      else if (this.#queue.length || this.#dirty.size) {
-        if (this.#dirty.size) await connection.orEnd(this.#pause(GATHER));
-        await this.#apply(connection);
-      } else if (this.#doubts) await this.#compare(connection);
-      else {
-        connection.signal.throwIfAborted();
+      connection.signal.throwIfAborted();
+      if (this.#isStale) await this.#fetch(connection);
+      else if (this.#dirty.size) {
+        await connection.orEnd(this.#pause(GATHER * (0.5 + Math.random())));
+        await this.#look(connection);
+      } else {
         if (this.#state !== "live") {
-          this.#good = this.#serverTime();
-          this.#mayLackMore = false;
           onLive();
           this.#setState("live");
         }
@@ -449,144 +367,71 @@ class Subscription implements TicketSubscription {
   }
 
   async #fetch(connection: Connection): Promise<void> {
-    // What has been told up to now is in the list that is read from now on.
-    this.#stale = false;
-    this.#mayLackMore = false;
-    this.#queue = [];
+    const window = this.#window;
+    const isFirst = !this.#fetches;
+    const readAt = performance.now();
+    this.#isStale = false;
     this.#dirty.clear();
-    const now = this.#serverTime();
-    const readAt = clock();
+    this.#left.clear();
+    const replace = (rows: Ticket[], isAll: boolean) => {
+      connection.signal.throwIfAborted();
+      if (window !== this.#window) return;
+      this.#changed(this.#list.replace(window, rows.filter(({ id }) => !this.#left.has(id)), isAll));
+    };
     try {
-      const rows = await this.#read(connection);
-      this.#settle(readAt);
+      const { rows, isAll } = await readWindow(this.#source, connection, window, (rows) => {
+        if (isFirst) replace(rows, false);
+      });
       this.#fetches++;
-      this.#change([...[...this.#rows.keys()].map(gone), ...rows]);
-      this.#checked = now;
-      this.#doubts = 0;
+      replace(rows, isAll);
+      this.#readAt = readAt;
+      this.#settle(readAt);
     } catch (error) {
-      this.#stale = true;
+      this.#isStale = true;
       throw error;
     }
   }
 
-  async #apply(connection: Connection): Promise<void> {
-    const queue = this.#queue;
+  async #look(connection: Connection): Promise<void> {
+    const window = this.#window;
     const ids = [...this.#dirty];
-    this.#queue = [];
+    const readAt = performance.now();
     this.#dirty.clear();
-    const changed: Value[] = [...queue];
-    const readAt = clock();
+    this.#left.clear();
     try {
-      // What the table says now is newer than all that has been told.
-      for (let at = 0; at < ids.length; at += IDS) {
-        const some = ids.slice(at, at + IDS);
-        const rows = await this.#read(connection, (query) => query.in("id", some));
-        changed.push(...some.map(gone), ...rows);
-      }
+      const rows = await readTickets(this.#source, connection, window, ids);
+      connection.signal.throwIfAborted();
+      this.#settle(readAt, ids);
+      if (window !== this.#window) return; // it is read anew
+      const now = new Map(rows.filter(({ id }) => !this.#left.has(id)).map((row) => [row.id, row]));
+      this.#changed(this.#list.apply(ids.map((id): Value => [id, now.get(id)])));
+      if (this.#list.isShort) this.#isStale = true;
     } catch (error) {
-      this.#queue.unshift(...queue);
       for (const id of ids) this.#dirty.add(id);
       throw error;
     }
-    this.#settle(readAt, ids);
-    this.#change(changed);
   }
 
-  /** Equal, if the rows changed of late are taken from the table and then there are as many. */
-  async #compare(connection: Connection): Promise<void> {
-    const doubts = this.#doubts;
-    const now = this.#serverTime();
-    const readAt = clock();
-    const since = new Date(Math.max(0, this.#checked - OVERLAP)).toISOString();
-    const { count } = await this.#ask(connection, this.#tickets("id", { count: "exact", head: true }));
-    const rows = await this.#read(connection, (query) => query.gte("updated_at", since));
-    this.#settle(readAt);
-    this.#change(rows);
-    if (count === this.#rows.size) {
-      this.#doubts = 0;
-      this.#checked = now;
-    } else if (doubts === 1) {
-      this.#doubts = 2; // perhaps a change has just been counted whose event is on its way
-      await connection.orEnd(this.#pause(250));
-    } else this.#stale = true;
-  }
-
-  /** Pages by id: whatever changes meanwhile, no row is lost or doubled. Until one is empty: the server may give less. */
-  async #read(
-    connection: Connection,
-    narrow: (query: Query) => Query = (query) => query,
-  ): Promise<Value[]> {
-    const rows: Ticket[] = [];
-    for (;;) {
-      let query = narrow(this.#tickets(TICKET_COLUMNS)).order("id").limit(PAGE);
-      if (rows.length) query = query.gt("id", rows.at(-1)!.id);
-      const { data } = await this.#ask(connection, query);
-      if (!data?.length) return rows.map((row) => [row.id, row]);
-      rows.push(...data as unknown as Ticket[]);
-    }
-  }
-
-  /** What the topics are about; row-level security narrows it to what the caller may see. */
-  #tickets(columns: string, options?: { count: "exact"; head: true }): Query {
-    const query = selectTickets(this.supabase, columns, options).eq("tenant_id", this.municipalityId);
-    return this.sensitive ? query : query.eq("is_sensitive", false);
-  }
-
-  async #ask(connection: Connection, query: Query) {
-    const timer = setTimeout(() => connection.end(new Error("the database did not answer")), REQUEST_TIMEOUT);
-    try {
-      // Not retried by postgrest-js: an error is an interruption, and that is retried as a whole.
-      const answer = await query.abortSignal(connection.signal).retry(false);
-      connection.signal.throwIfAborted();
-      if (answer.error) throw new Error(answer.error.message, { cause: answer.error });
-      return answer;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Of several values for one id the last counts. */
-  #change(values: Iterable<Value>): void {
-    const changes: TicketChange[] = [];
-    for (const [id, ticket] of new Map(values)) {
-      const old = this.#rows.get(id);
-      if (ticket) {
-        if (old && isSame(old, ticket)) continue;
-        this.#rows.set(id, ticket);
-        changes.push({ type: old ? "UPDATE" : "INSERT", ticket });
-      } else if (old) {
-        this.#rows.delete(id);
-        changes.push({ type: "DELETE", ticket: old });
-      }
-    }
-    if (!changes.length) return;
-    if (this.#mayLackMore) this.#stale = true;
-    this.#sorted = undefined;
-    this.#tell(() => this.listeners.onChange?.(changes, this.tickets));
-  }
-
-  /** Access to a topic was lost, and with it to the tickets that it is about. */
-  #forget(sensitive: boolean): void {
-    const rows = [...this.#rows.values()].filter((row) => row.is_sensitive === sensitive);
-    this.#stale = true;
-    this.#change(rows.map(({ id }) => gone(id)));
+  /** What may no longer be seen goes at once. */
+  #forget(isHidden: (ticket: Ticket) => boolean): void {
+    this.#isStale = true;
+    this.#changed(this.#list.drop(isHidden));
   }
 
   // Sundry ------------------------------------------------------------------------------------------------------------
 
-  /** The server's time is this or later. By a clock that nobody sets, and that at most stands still while a device sleeps. */
-  #serverTime(): number {
-    return clock() - this.#skew;
+  #changed(changes: TicketChange[]): void {
+    if (changes.length) this.#tell(() => this.#listeners.onChange?.(changes, this.tickets));
   }
 
   #setState(state: ConnectionState): void {
-    if (state === this.#state || this.#closed) return;
+    if (state === this.#state || this.#isClosed) return;
     this.#state = state;
-    this.#tell(() => this.listeners.onState?.(state));
+    this.#tell(() => this.#listeners.onState?.(state));
   }
 
   #tell(listener: () => void): void {
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     try {
       listener();
     } catch (error) {
@@ -605,67 +450,6 @@ class Subscription implements TicketSubscription {
       };
     });
   }
-}
-
-/** From its joins to the interruption that ends it. */
-class Connection {
-  readonly #controller = new AbortController();
-  readonly channels: RealtimeChannel[] = [];
-  token: string | null = null;
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  get isOver(): boolean {
-    return this.signal.aborted;
-  }
-
-  /** The first reason stays. */
-  end(reason: Error): void {
-    this.#controller.abort(reason);
-  }
-
-  /** What the promise gives, or the connection's end if that is first. */
-  async orEnd<T>(promise: Promise<T>): Promise<T> {
-    let onEnd!: () => void;
-    const end = new Promise<never>((_, reject) => {
-      onEnd = () => reject(this.signal.reason);
-      this.signal.addEventListener("abort", onEnd);
-    });
-    try {
-      if (this.isOver) onEnd();
-      return await Promise.race([end, promise]);
-    } finally {
-      this.signal.removeEventListener("abort", onEnd);
-    }
-  }
-}
-
-type Query = ReturnType<typeof selectTickets>;
-
-function selectTickets(supabase: AnyClient, columns: string, options?: { count: "exact"; head: true }) {
-  return supabase.from("tickets").select(columns, options);
-}
-
-const columns = TICKET_COLUMNS.split(", ") as (keyof Ticket)[];
-
-function isSame(one: Ticket, other: Ticket): boolean {
-  return columns.every((column) => one[column] === other[column]);
-}
-
-/** The database writes times in UTC and leaves trailing zeros out, so that their text sorts as they do. */
-function newestFirst(one: Ticket, other: Ticket): number {
-  if (one.updated_at !== other.updated_at) return one.updated_at < other.updated_at ? 1 : -1;
-  return one.id < other.id ? -1 : 1;
-}
-
-function clock(): number {
-  return performance.timeOrigin + performance.now();
-}
-
-function jitter(): number {
-  return 0.5 + Math.random();
 }
 
 function asError(error: unknown): Error {

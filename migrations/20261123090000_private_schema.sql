@@ -140,17 +140,33 @@ end
 $$;
 comment on function private.caller_is_staff() is 'Whether the caller works for the municipality or its police liaison.';
 
+-- SECURITY DEFINER: asked in policies of municipalities' own data, and of callers who may not read municipalities.
+create function private.municipality_requires_mfa(tenant uuid)
+  returns boolean
+  language plpgsql stable security definer
+  set search_path = ''
+as $$
+begin
+  return coalesce((select m.gbv_requires_mfa from public.municipalities m where m.id = tenant), false);
+end
+$$;
+comment on function private.municipality_requires_mfa(uuid) is 'Whether what is about gender-based violence asks for a second factor there.';
+
 create function private.caller_sees_sensitive()
   returns boolean
   language plpgsql stable parallel safe
   set search_path = ''
 as $$
 begin
-  return private.caller_role() in ('admin', 'saps_liaison');
+  return private.caller_role() in ('admin', 'saps_liaison')
+    and (
+      coalesce(auth.jwt() ->> 'aal' = 'aal2', false)
+      or not private.municipality_requires_mfa(private.caller_tenant())
+    );
 end
 $$;
 comment on function private.caller_sees_sensitive() is
-  'Whether the caller may read gender-based violence reports and their files.';
+  'Whether the caller may read gender-based violence reports and their files: police liaison and admins, signed in with a second factor where their municipality asks for it.';
 
 -- Postgres lets everybody execute a new function, and a project may have default privileges that let its API's roles;
 -- here each one is granted by name, in this and every later migration.
@@ -160,6 +176,7 @@ revoke execute on function
   private.caller_tenant(),
   private.caller_role(),
   private.caller_is_staff(),
+  private.municipality_requires_mfa(uuid),
   private.caller_sees_sensitive()
   from public, anon, authenticated, service_role;
 grant execute on function
@@ -167,5 +184,6 @@ grant execute on function
   private.caller_tenant(),
   private.caller_role(),
   private.caller_is_staff(),
+  private.municipality_requires_mfa(uuid),
   private.caller_sees_sensitive()
   to anon, authenticated, service_role;

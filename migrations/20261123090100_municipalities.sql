@@ -7,11 +7,14 @@ create table if not exists public.municipalities (
   -- the official languages that are written
   language text not null default 'en'
     check (language in ('af', 'en', 'nr', 'nso', 'ss', 'st', 'tn', 'ts', 've', 'xh', 'zu')),
+  gbv_requires_mfa boolean not null default false,
   created_at timestamptz not null default now()
 );
 comment on table public.municipalities is 'Tenants. Every other table belongs to one by tenant_id.';
 comment on column public.municipalities.language is
   'Language of tickets opened by WhatsApp, and so of the replies; those in a language that shared/twilio/replies.ts lacks are in English.';
+comment on column public.municipalities.gbv_requires_mfa is
+  'Whether GBV reports and their files are shown only to those signed in with a second factor (aal2).';
 
 alter table public.municipalities enable row level security;
 

@@ -9,7 +9,8 @@ create table if not exists public.custody_records (
   file_id uuid, -- no foreign key: the record outlives the row
   ticket_id uuid,
   event text not null check (event in (
-    'received', 'stored', 'hashed', 'moved', 'url_signed', 'certified', 'failed', 'retried', 'deleted'
+    'received', 'stored', 'hashed', 'moved', 'url_signed', 'certified', 'failed', 'retried', 'deleted',
+    'report_opened', 'marked_sensitive', 'message_moved'
   )),
   recorded_at timestamptz not null,
   user_id uuid,
@@ -247,7 +248,7 @@ begin
   -- a user's record is of their own municipality, and only of what users do; a token without a user is nobody's
   if (select auth.uid()) is null
     or tenant_id is distinct from private.caller_tenant()
-    or event not in ('url_signed', 'certified', 'retried')
+    or event not in ('url_signed', 'certified', 'retried', 'report_opened', 'marked_sensitive', 'message_moved')
   then
     raise exception using errcode = '42501', message = 'this is not for a user to record';
   end if;

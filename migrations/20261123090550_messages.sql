@@ -142,7 +142,6 @@ revoke all on private.sender_identities from public, anon, authenticated, servic
 
 create table if not exists private.ticket_origins (
   ticket_id uuid primary key references public.tickets (id) on delete cascade,
-  tenant_id uuid not null references public.municipalities (id),
   sender_id uuid not null,
   channel text not null,
   channel_number text not null

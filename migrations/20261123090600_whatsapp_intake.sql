@@ -56,18 +56,19 @@ as $$
 declare
   ticket public.tickets;
 begin
-  insert into public.tickets (tenant_id, category, is_sensitive, description, encrypted_description, language)
+  insert into public.tickets (tenant_id, category, is_sensitive, description, encrypted_description, language, last_message_at)
   select
     tenant,
     case when sensitive then 'gbv' else 'other' end,
     sensitive,
     case when not sensitive then open_ticket.description end,
     case when sensitive then open_ticket.encrypted_description end,
-    m.language
+    m.language,
+    now()
   from public.municipalities m where m.id = tenant
   returning * into ticket;
-  insert into private.ticket_origins (ticket_id, tenant_id, sender_id, channel, channel_number)
-  values (ticket.id, tenant, sender, open_ticket.channel, open_ticket.channel_number);
+  insert into private.ticket_origins (ticket_id, sender_id, channel, channel_number)
+  values (ticket.id, sender, open_ticket.channel, open_ticket.channel_number);
   return ticket;
 end
 $$;

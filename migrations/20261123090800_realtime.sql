@@ -253,6 +253,50 @@ create trigger media_announce_update
   )
   execute function private.announce_media();
 
+-- Messages -----------------------------------------------------------------------------------------------------------
+
+-- SECURITY DEFINER, lock_timeout, timezone: as announce_ticket_changes.
+create function private.announce_message()
+  returns trigger
+  language plpgsql security definer
+  set search_path = ''
+  set lock_timeout = '200ms'
+  set timezone = 'UTC'
+as $$
+declare
+  payload constant jsonb := jsonb_build_object(
+    'message_sid', new.message_sid, 'ticket_id', new.ticket_id, 'kind', new.kind, 'municipality_id', new.tenant_id
+  );
+begin
+  perform realtime.send(payload, 'message_event', private.municipality_topic(new.tenant_id, new.is_sensitive), true);
+  -- who wrote a GBV report writes elsewhere: police liaison and admins are told, and nobody else
+  if not new.is_sensitive and exists (
+    select from private.ticket_origins o
+    join public.tickets t on t.id = o.ticket_id
+    where o.sender_id = new.sender_id and t.tenant_id = new.tenant_id and t.is_sensitive
+      and t.status::text not in ('resolved', 'closed')
+  ) then
+    perform realtime.send(payload, 'message_event', private.municipality_topic(new.tenant_id, true), true);
+  end if;
+  return null;
+exception
+  when others then
+    raise warning 'message event not sent: % (%)', sqlerrm, sqlstate;
+    return null;
+end
+$$;
+comment on function private.announce_message() is 'Trigger: tells that a resident wrote, or that a message went to another ticket. No words. Never fails itself.';
+revoke execute on function private.announce_message() from public, anon, authenticated, service_role;
+
+create trigger messages_announce_insert
+  after insert on public.inbound_messages
+  for each row when (new.ticket_id is not null)
+  execute function private.announce_message();
+create trigger messages_announce_move
+  after update on public.inbound_messages
+  for each row when (new.ticket_id is distinct from old.ticket_id)
+  execute function private.announce_message();
+
 -- A backend's own events ---------------------------------------------------------------------------------------------
 
 -- SECURITY DEFINER: as announce_ticket_changes; a message must not be lost for want of a grant.

@@ -43,7 +43,7 @@ export async function probeFunctions(project: ProbedProject): Promise<Probe[]> {
   const { webhookUrl, twilioAccountSid, twilioAuthToken } = project;
   const functionUrl = (name: string) => `${url}/functions/v1/${name}`;
 
-  const forPeople = ["upload-url", "signed-url"].flatMap((name) => [
+  const forPeople = ["upload-url", "signed-url", "open-report"].flatMap((name) => [
     probe(
       `${name} without a token`,
       "401",

@@ -72,9 +72,26 @@ export const SignedUrlRequest = z.union([
 ]);
 export type SignedUrlRequest = z.infer<typeof SignedUrlRequest>;
 
+const MessageSid = z.string().check(z.regex(/^[A-Za-z]{2}[0-9a-fA-F]{32}$/, "must be a message's id"));
+
+/** What to open: a ticket's messages, or those named. */
+export const OpenReportRequest = z.strictObject({
+  ticket_id: z.optional(z.guid()),
+  message_sids: z.optional(z.array(MessageSid).check(z.minLength(1), z.maxLength(100))),
+  include_sender: z.optional(z.boolean()),
+}).check(
+  z.refine(
+    ({ ticket_id, message_sids }) => (ticket_id === undefined) !== (message_sids === undefined),
+    "ticket_id or message_sids",
+  ),
+);
+export type OpenReportRequest = z.infer<typeof OpenReportRequest>;
+
 export type {
   ErrorResponse,
   MediaWorkerResponse,
+  OpenedMessage,
+  OpenReportResponse,
   SignedUrl,
   SignedUrlRefusal,
   SignedUrlResponse,

@@ -390,6 +390,7 @@ export type Database = {
       "municipalities": {
         Row: {
           "created_at": string;
+          "gbv_requires_mfa": boolean;
           "id": string;
           "language": string;
           "name": string;
@@ -398,6 +399,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "created_at"?: string;
+          "gbv_requires_mfa"?: boolean;
           "id"?: string;
           "language"?: string;
           "name": string;
@@ -405,6 +407,7 @@ export type Database = {
         };
         Update: {
           "created_at"?: string;
+          "gbv_requires_mfa"?: boolean;
           "id"?: string;
           "language"?: string;
           "name"?: string;
@@ -689,6 +692,9 @@ export type Database = {
         Args: { "file_id": string; "final": boolean; "reason": string };
         Returns: undefined;
       };
+      "mark_ticket_read": { Args: { "ticket_id": string }; Returns: undefined };
+      "mark_ticket_sensitive": { Args: { "ticket_id": string }; Returns: boolean };
+      "move_message": { Args: { "message_sid": string; "ticket_id": string }; Returns: string };
       "open_evidence": {
         Args: { "expires_in"?: number; "files": Json; "request_id": string };
         Returns: {
@@ -699,6 +705,30 @@ export type Database = {
           "ordinal": number;
           "path": string;
           "refused": string;
+        }[];
+      };
+      "open_messages": {
+        Args: {
+          "include_sender"?: boolean;
+          "message_sids"?: (string)[];
+          "request_id": string;
+          "ticket_id"?: string;
+        };
+        Returns: {
+          "encrypted_payload": string;
+          "kind": string;
+          "message_sid": string;
+          "received_at": string;
+        }[];
+      };
+      "other_tickets_of_sender": {
+        Args: { "ticket_id": string };
+        Returns: {
+          "created_at": string;
+          "id": string;
+          "is_sensitive": boolean;
+          "status": string;
+          "tracking_number": string;
         }[];
       };
       "publish_municipality_event": {

@@ -38,7 +38,7 @@ export const CODES = {
   not_found: {
     status: 404,
     message: "Not found.",
-    when: "no such ticket, file or number, or not the caller's to see: the two look the same",
+    when: "no such ticket, message, file or number, or not the caller's to see: the two look the same",
   },
   method_not_allowed: { status: 405, message: "Use POST.", when: "anything but POST and OPTIONS" },
   payload_too_large: {

@@ -40,6 +40,21 @@ export const SignedUrlResponse = z.union([
 ]);
 export type SignedUrlResponse = z.infer<typeof SignedUrlResponse>;
 
+/** One message, decrypted. */
+export const OpenedMessage = z.object({
+  message_sid: z.string(),
+  received_at: z.string(),
+  kind: z.string(),
+  text: z.string(),
+  place: z.object({ latitude: z.number(), longitude: z.number(), name: z.string().nullable() }).optional(),
+  sender: z.string().optional(),
+});
+export type OpenedMessage = z.infer<typeof OpenedMessage>;
+
+/** In the order in which they came. */
+export const OpenReportResponse = z.object({ messages: z.array(OpenedMessage) });
+export type OpenReportResponse = z.infer<typeof OpenReportResponse>;
+
 /** What a round of the media worker did. A job that failed is due again, or failed for good. */
 export const MediaWorkerResponse = z.object({
   done: z.int().nonnegative(),

@@ -83,6 +83,25 @@ const OPERATIONS: Operation[] = [
     }),
   },
   {
+    name: "open-report",
+    summary: "What residents wrote",
+    security: user,
+    requestBody: json("OpenReportRequest", {
+      ticket: { ticket_id: "5f0b7f8e-0000-4000-8000-000000000001" },
+      some: { message_sids: ["MM0123456789abcdef0123456789abcdef"], include_sender: true },
+    }),
+    answer: json("OpenReportResponse", {
+      ticket: {
+        messages: [{
+          message_sid: "MM0123456789abcdef0123456789abcdef",
+          received_at: "2026-11-23T11:00:00.000000+00:00",
+          kind: "text",
+          text: "Please help",
+        }],
+      },
+    }),
+  },
+  {
     name: "twilio-media",
     summary: "Twilio's webhook for incoming messages",
     security: [{ twilioSignature: [] }],
@@ -128,7 +147,7 @@ const OPERATIONS: Operation[] = [
 const DESCRIPTION = `Takes in, keeps and hands out citizens' evidence. All functions answer POST and OPTIONS.
 
 Errors have one shape, and their codes are stable; every answer carries \`x-request-id\`, which is in the log, and
-\`cache-control: no-store\`. \`upload-url\` and \`signed-url\` answer browsers of the origins in \`ALLOWED_ORIGINS\` (CORS: OPTIONS
+\`cache-control: no-store\`. \`upload-url\`, \`signed-url\` and \`open-report\` answer browsers of the origins in \`ALLOWED_ORIGINS\` (CORS: OPTIONS
 answers 204, and \`x-request-id\` is exposed); the other two are called by servers only. Before a function runs, Supabase's gateway
 itself may answer 401, in a shape of its own.`;
 

@@ -14,6 +14,7 @@ export const PROBLEMS = {
   // functions
   upload_url: `${RUNBOOK}#a-function-does-not-answer`,
   signed_url: `${RUNBOOK}#a-function-does-not-answer`,
+  open_report: `${RUNBOOK}#a-function-does-not-answer`,
   twilio_media: `${RUNBOOK}#a-function-does-not-answer`,
   media_worker: `${RUNBOOK}#a-function-does-not-answer`,
   secret_missing:

@@ -4,10 +4,11 @@ import { type Probe, type ProbedProject, probeFunctions } from "../probe.ts";
 import type { Finding, Outcome } from "./findings.ts";
 import { isSecretKey } from "./schedule.ts";
 
-const FUNCTIONS = ["upload-url", "signed-url", "twilio-media", "media-worker"] as const;
+const FUNCTIONS = ["upload-url", "signed-url", "open-report", "twilio-media", "media-worker"] as const;
 const PROBLEM_OF = {
   "upload-url": "upload_url",
   "signed-url": "signed_url",
+  "open-report": "open_report",
   "twilio-media": "twilio_media",
   "media-worker": "media_worker",
 } as const;

@@ -91,7 +91,7 @@ const ALL = { ...SECRETS, ...PLATFORM };
 type Name = keyof typeof ALL;
 type Value<N extends Name> = z.infer<typeof ALL[N]>;
 
-const DASHBOARD_CALLS = ["upload-url", "signed-url"] as const;
+const DASHBOARD_CALLS = ["upload-url", "signed-url", "open-report"] as const;
 const MESSAGES = ["twilio-media", "media-worker"] as const;
 const RANDOM = "a new one: openssl rand -base64 32";
 
@@ -109,7 +109,7 @@ export const DESCRIPTIONS: Record<SecretName, Description> = {
   PUBLIC_SUPABASE_URL: {
     about: "the project's URL as browsers reach it; signed URLs use it",
     where: "https://REF.supabase.co, or the project's custom domain",
-    neededBy: [...DASHBOARD_CALLS],
+    neededBy: ["upload-url", "signed-url"],
   },
   ALLOWED_ORIGINS: {
     about: "the dashboards' origins, separated by commas",
@@ -134,7 +134,7 @@ export const DESCRIPTIONS: Record<SecretName, Description> = {
   ENCRYPTION_KEY_CURRENT: {
     about: "Fernet key that seals messages: `openssl rand -base64 32 \\| tr '+/' '-_'`",
     where: `${RANDOM} | tr '+/' '-_'`,
-    neededBy: [...MESSAGES],
+    neededBy: [...MESSAGES, "open-report"],
   },
   SENDER_HASH_KEY: {
     about:

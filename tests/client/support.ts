@@ -9,6 +9,7 @@ import {
   TICKET_COLUMNS,
   type TicketChange,
   type TicketSubscription,
+  type TicketWindow,
 } from "../../client/mod.ts";
 import { assert, assertEquals, assertNotEquals } from "../support/assert.ts";
 import {
@@ -101,11 +102,14 @@ export interface Watch {
   faults: string[];
 }
 
+/** A window of this many rows is the whole table. */
+const WHOLE = 100_000;
+
 /** Subscribes, and holds every callback to the rules: each change once, and the list is what the changes make it. */
 export function watch(
   supabase: AnyClient,
   slug: Slug = "mbombela",
-  options?: { sensitive?: boolean },
+  options: { sensitive?: boolean } & TicketWindow = {},
 ): Watch {
   const record: Omit<Watch, "subscription"> = {
     supabase,
@@ -146,7 +150,7 @@ export function watch(
     onMedia: (event) => record.media.push(event),
     onEvent: (event) => record.events.push(event),
     onError: (error) => record.errors.push(error),
-  }, options);
+  }, { limit: WHOLE, ...options });
   subscriptions.add(subscription);
   return Object.assign(record, { subscription });
 }
@@ -213,6 +217,32 @@ export async function assertEqualsTable(
     throw error;
   }
   assertEquals(byId(watched.told.values()), expected);
+  assertEquals(watched.faults, []);
+}
+
+/** What a manager's window should hold, as the service sees it. */
+export async function windowOf(
+  { filter = {}, order = "updated_at", limit = 50 }: TicketWindow,
+  slug: Slug = "mbombela",
+) {
+  let query = service.from("tickets").select(TICKET_COLUMNS).eq("tenant_id", MUNICIPALITIES[slug].id).eq(
+    "is_sensitive",
+    false,
+  );
+  if (filter.status) query = query.in("status", [...filter.status]);
+  return await ok(query.order(order, { ascending: false }).order("id").limit(limit)) as unknown as Ticket[];
+}
+
+export async function assertEqualsWindow(
+  watched: Watch,
+  window: TicketWindow,
+  slug: Slug = "mbombela",
+): Promise<void> {
+  const { subscription } = watched;
+  const expected = await windowOf(window, slug);
+  const isSo = () => subscription.state === "live" && same(subscription.tickets, expected);
+  await until("the list equals the window", isSo).catch(() => assertEquals(subscription.tickets, expected));
+  assertEquals(byId(watched.told.values()), byId(expected));
   assertEquals(watched.faults, []);
 }
 

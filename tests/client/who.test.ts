@@ -100,6 +100,7 @@ Deno.test({
     // The helper too: a forged event must not change a list.
     const dashboard = watch(await signedIn("manager"));
     await until("live", () => dashboard.subscription.state === "live");
+    const { calls } = dashboard;
     const forged = {
       type: "DELETE",
       ticket_id: dashboard.subscription.tickets[0]!.id,
@@ -151,7 +152,7 @@ Deno.test({
       () => listeners.every(({ messages }) => messages.some(({ payload }) => payload.end)),
     );
     assertEquals(listeners.map(({ messages }) => messages.length), [1, 1, 1, 1]);
-    assertEquals([dashboard.calls, dashboard.faults], [1, []]);
+    assertEquals([dashboard.calls, dashboard.faults], [calls, []]);
   },
 });
 

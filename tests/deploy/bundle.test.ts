@@ -28,7 +28,7 @@ import {
 } from "./deployed.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
-const NAMES = ["media-worker", "signed-url", "twilio-media", "upload-url"];
+const NAMES = ["media-worker", "open-report", "signed-url", "twilio-media", "upload-url"];
 const env = (name: string) => Deno.env.get(name)!;
 
 /** What can be deployed, and the file that each function then begins with. */

@@ -141,9 +141,9 @@ Deno.test("the same command goes on where it stopped; without Vault it says what
     text,
     `or let something else POST to ${supabase.url}/functions/v1/media-worker each minute`,
   );
-  assertStringIncludes(text, "7 of 7 right");
+  assertStringIncludes(text, "9 of 9 right");
   assertStringIncludes(text, "No WhatsApp number is entered yet");
-  assertEquals(api.functions.size, 4);
+  assertEquals(api.functions.size, 5);
   assertEquals(
     Object.fromEntries(api.secrets),
     Object.fromEntries(SECRETS.map((name) => [name, supabase.env[name]])),
@@ -214,7 +214,7 @@ Deno.test("a smoke test that fails says what to do, and the command fails", asyn
   await supabase.functions!.restart("twilio-media", { TWILIO_AUTH_TOKEN: "0".repeat(32) });
   const { code, text } = await deploy();
   assertEquals(code, 1, text);
-  assertStringIncludes(text, "6 of 7 right");
+  assertStringIncludes(text, "8 of 9 right");
   assertStringIncludes(text, "403 invalid_signature instead of 404 not_found");
   assertStringIncludes(
     text,

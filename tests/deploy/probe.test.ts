@@ -23,7 +23,7 @@ Deno.test.afterAll(() => supabase?.stop());
 /** The findings that are not right: name, what was found, what to do. */
 async function wrong(changes: Partial<ProbedProject> = {}): Promise<string[]> {
   const probes = await probeFunctions({ ...project, ...changes });
-  assertEquals(probes.length, 7);
+  assertEquals(probes.length, 9);
   for (const { name, ok, todo } of probes) assertEquals(ok, todo === undefined, name);
   return probes.filter(({ ok }) => !ok).map(({ name, found, todo }) => `${name}: ${found}: ${todo}`);
 }
@@ -80,22 +80,22 @@ Deno.test("a missing secret", async () => {
 
 Deno.test("a database without our migrations", async () => {
   const sql = supabase.connect("postgres");
-  await sql`alter function public.route_inbound_message(text, text, uuid) rename to gone`;
+  await sql`alter function public.route_inbound_message(text, text, text[], uuid) rename to gone`;
   const findings = await wrong();
-  await sql`alter function public.gone(text, text, uuid) rename to route_inbound_message`;
+  await sql`alter function public.gone(text, text, text[], uuid) rename to route_inbound_message`;
   assertOnly(findings, "500 internal instead of 404 not_found", "were all migrations applied?");
 });
 
 Deno.test("another project's secret key", async () => {
   const findings = await wrong({ secretKey: "sb_secret_of_another_project" });
-  assertEquals(findings.length, 3, findings.join("\n"));
-  assertStringIncludes(findings[2]!, "media-worker with the secret key: 401 unauthorized instead of 200");
+  assertEquals(findings.length, 4, findings.join("\n"));
+  assertStringIncludes(findings[3]!, "media-worker with the secret key: 401 unauthorized instead of 200");
   for (const finding of findings) assertStringIncludes(finding, "key");
 });
 
 Deno.test("another address: nothing there, or something else", async () => {
   const nobody = await wrong({ url: "http://127.0.0.1:9", webhookUrl: "http://127.0.0.1:9/" });
-  assertEquals(nobody.length, 7);
+  assertEquals(nobody.length, 9);
   for (const finding of nobody) assertStringIncludes(finding, "no connection: Is the URL the project's");
 
   const missing = await wrong({ webhookUrl: `${supabase.url}/functions/v1/twilio` });

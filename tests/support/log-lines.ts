@@ -10,7 +10,7 @@ const Detail = z.string().regex(/^[A-Za-z0-9_ -]{1,80}$/);
 const Cause = z.string().regex(/^\w+( \w+)?( at [^?]+:\d+:\d+\)?)?$/).refine((text) => !/https?:/.test(text));
 
 export const RequestLine = z.strictObject({
-  function: z.enum(["upload-url", "signed-url", "twilio-media", "media-worker"]),
+  function: z.enum(["upload-url", "signed-url", "open-report", "twilio-media", "media-worker"]),
   request_id: RequestId,
   code: z.enum(["ok", ...Object.keys(CODES)]),
   status: z.int(),
@@ -19,6 +19,7 @@ export const RequestLine = z.strictObject({
   files: Count.optional(),
   refused: Count.optional(),
   media: Count.optional(),
+  messages: Count.optional(),
   duplicate: z.boolean().optional(),
   done: Count.optional(),
   failed: Count.optional(),

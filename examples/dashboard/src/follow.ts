@@ -14,6 +14,7 @@ export function followTickets(
   if (isStaff(role)) {
     const subscription = subscribeToTickets(supabase, municipality, listeners, {
       sensitive: seesSensitive(role),
+      limit: 500,
     });
     return () => void subscription.close();
   }
