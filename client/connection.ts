@@ -16,11 +16,11 @@ export interface Message {
 
 /** This token may not receive that topic: trying again with it is no use. */
 export class Refusal extends Error {
-  override name = "Refusal";
+  override name: string = "Refusal";
 }
 
 /** Realtime's limits on messages and joins a second. */
-export const TOO_MUCH = /Too many|RateLimit/;
+export const TOO_MUCH: RegExp = /Too many|RateLimit/;
 const REFUSED = /^Unauthorized|^MalformedJWT|^JwtSignatureError|have permission/;
 
 export class Connection {

@@ -1,9 +1,9 @@
 /** What the functions and Storage refuse, as one kind of error with a stable code. */
-import type { ErrorResponse } from "../shared/contracts.ts";
+import type { ErrorResponse } from "./contracts.ts";
 
 /** `code` is one of docs/errors.md, or `unreachable` when no answer came. */
 export class EvidenceError extends Error {
-  override name = "EvidenceError";
+  override name: string = "EvidenceError";
 
   constructor(
     readonly code: string,

@@ -1,15 +1,16 @@
-/** What a dashboard imports. Runs in browsers, Deno and Node 22; needs @supabase/supabase-js and zod. */
+/** What a dashboard imports. Runs in browsers, Deno and Node 22; needs @supabase/supabase-js. */
 export type { Database } from "../shared/database.types.ts";
+export type {
+  Bucket,
+  ErrorResponse,
+  FileReference,
+  Purpose,
+  SignedUrl,
+  SignedUrlRefusal,
+} from "./contracts.ts";
 export { EvidenceError } from "./errors.ts";
+export { type Message, readTicket, type TicketDetails, type TicketFile } from "./ticket.ts";
 export { subscribeToTickets } from "./tickets.ts";
 export * from "./types.ts";
 export { type UploadedFile, uploadEvidence, type UploadOptions } from "./upload.ts";
 export { signedUrls, type SigningOptions } from "./urls.ts";
-export {
-  Bucket,
-  type ErrorResponse,
-  FileReference,
-  Purpose,
-  type SignedUrl,
-  type SignedUrlRefusal,
-} from "../shared/contracts.ts";

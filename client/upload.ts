@@ -1,5 +1,5 @@
 /** Uploads a file as evidence: hashed here, announced, and put where the answer says. */
-import type { Bucket, Purpose, UploadUrlRequest, UploadUrlResponse } from "../shared/contracts.ts";
+import type { Bucket, Purpose, UploadUrlRequest, UploadUrlResponse } from "./contracts.ts";
 import { EvidenceError, ofFunction, ofStorage } from "./errors.ts";
 import type { AnyClient } from "./types.ts";
 

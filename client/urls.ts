@@ -1,5 +1,5 @@
 /** URLs by which a browser shows or downloads files that the caller may read. */
-import { type FileReference, MAX_FILES, type SignedUrl, type SignedUrlRefusal } from "../shared/contracts.ts";
+import { type FileReference, MAX_FILES, type SignedUrl, type SignedUrlRefusal } from "./contracts.ts";
 import { ofFunction } from "./errors.ts";
 import type { AnyClient } from "./types.ts";
 

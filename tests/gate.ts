@@ -62,6 +62,7 @@ const inStacks: Step[] = [
     name: "docs, OpenAPI, database types",
     command: [...inStack, ...test(newest, "tests/docs", "tests/openapi")],
   },
+  { name: "the package", command: [...inStack, ...test(newest, "tests/package")] },
   { name: "deploy check", command: [...inStack, ...test(newest, "tests/deploy/bundle.test.ts")] },
   {
     name: "deploy command",

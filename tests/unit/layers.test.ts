@@ -11,7 +11,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "storage": ["platform", "contracts.ts", "failures.ts"],
   "twilio": ["platform", "contracts.ts", "failures.ts"],
   "platform": ["database.types.ts", "failures.ts"],
-  "client": ["contracts.ts", "failures.ts", "database.types.ts"],
+  "client": ["database.types.ts"],
   "responses.ts": ["contracts.ts"],
   "contracts.ts": ["responses.ts"],
   "operate": ["evidence", "storage", "twilio", "platform", "contracts.ts", "failures.ts"],
