@@ -172,6 +172,7 @@ function makeSecrets(url: string): Record<string, string> {
     TWILIO_ACCOUNT_SID: `AC${bytes(16).toHex()}`,
     TWILIO_AUTH_TOKEN: bytes(16).toHex(),
     TWILIO_WEBHOOK_URL: `${url}/functions/v1/twilio-media`,
+    CUSTODY_SIGNING_KEY: bytes(32).toBase64(),
     ENCRYPTION_KEY_CURRENT: bytes(32).toBase64({ alphabet: "base64url" }),
     SENDER_HASH_KEY: bytes(32).toBase64(),
     ALLOWED_ORIGINS: dashboardOrigins,

@@ -45,7 +45,13 @@ const inStacks: Step[] = [
   },
   {
     name: "worker and custody",
-    command: [...inStack, ...test(newest, ...worker("custody", "custody-log", "faults", "memory", "worker"))],
+    command: [
+      ...inStack,
+      ...test(
+        newest,
+        ...worker("custody", "custody-log", "custody-checkpoints", "faults", "memory", "worker"),
+      ),
+    ],
   },
   { name: "operators' commands", command: [...inStack, ...test(newest, "tests/operate")] },
   { name: "browser", command: [...inStack, ...test(newest, "tests/browser")] },

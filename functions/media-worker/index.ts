@@ -1,6 +1,6 @@
 // What is due: media to fetch, files to hash, to move and to delete. POST with a secret key, each minute → {done, failed}.
 import type {} from "@supabase/functions-js/src/edge-runtime.d.ts";
-import { systemServices } from "../../shared/evidence/services.ts";
+import { workerServices } from "../../shared/evidence/services.ts";
 import { runDueWork } from "../../shared/evidence/worker.ts";
 import { once } from "../../shared/platform/once.ts";
 import type { Variables } from "../../shared/platform/settings.ts";
@@ -11,7 +11,7 @@ import { requireKey, systemKeys } from "../../shared/request/system.ts";
 export function mediaWorker(variables: Variables): (request: Request) => Promise<Response> {
   const name = "media-worker";
   const keys = once(() => systemKeys(variables));
-  const services = once(() => systemServices(variables));
+  const services = once(() => workerServices(variables));
 
   return pipeline({ name }, async (request, { requestId, note }) => {
     const ready = await services();

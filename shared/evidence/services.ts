@@ -5,6 +5,8 @@ import { publishableProject, secretProject } from "../platform/project.ts";
 import { optional, required, type Variables } from "../platform/settings.ts";
 import { StorageService } from "../storage/service.ts";
 import { type Credentials, credentialsFrom } from "../twilio/media.ts";
+import { CheckpointSigner } from "./checkpoint.ts";
+import type { CustodySettings } from "./custody.ts";
 import { sealerOf } from "./sealer.ts";
 
 /** For people: each call is made with the caller's token, so that row-level security decides. */
@@ -24,6 +26,11 @@ export interface SystemServices {
   storage: StorageService;
   sealer: Fernet;
   twilio: TwilioAccount;
+}
+
+/** For the media worker. */
+export interface WorkerServices extends SystemServices {
+  custody: CustodySettings;
 }
 
 /** How media are fetched from Twilio. */
@@ -62,6 +69,17 @@ export async function systemServices(variables: Variables): Promise<SystemServic
     twilio: {
       credentials: credentialsFrom(variables),
       deletesMedia: optional(variables, "TWILIO_DELETE_MEDIA") ?? false,
+    },
+  };
+}
+
+export async function workerServices(variables: Variables): Promise<WorkerServices> {
+  const key = optional(variables, "CUSTODY_SIGNING_KEY");
+  return {
+    ...await systemServices(variables),
+    custody: {
+      signer: key === undefined ? undefined : await CheckpointSigner.of(key),
+      timestampUrls: optional(variables, "TIMESTAMP_URLS") ?? [],
     },
   };
 }

@@ -10,7 +10,7 @@ import type { StorageService, StoredFile } from "../storage/service.ts";
 import { digest } from "../storage/take-in.ts";
 import { runCustody } from "./custody.ts";
 import { type Job, runJob } from "./job.ts";
-import type { SystemServices } from "./services.ts";
+import type { SystemServices, WorkerServices } from "./services.ts";
 import { hashMismatch, transferMedium } from "./transfer.ts";
 
 /** Milliseconds of a round; a request must be answered within 150 s, and the last file begun may take a minute. */
@@ -46,7 +46,7 @@ const Claim = z.nullable(z.union([
  * due again when its lease ends. One line of log a job. Throws where the database cannot be asked or told.
  */
 export async function runDueWork(
-  services: SystemServices,
+  services: WorkerServices,
   context: { name: string; requestId: string },
 ): Promise<MediaWorkerResponse> {
   const round = { done: 0, failed: 0 };

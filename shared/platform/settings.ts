@@ -65,7 +65,7 @@ export const SECRETS = {
   ENCRYPTION_KEY_CURRENT: fernetKey,
   SENDER_HASH_KEY: text.check(z.minLength(32, "it must have at least 32 characters")),
   MEDIA_WORKER_KEY: text.check(z.minLength(32, "it must have at least 32 characters")),
-  CUSTODY_SIGNING_KEY: text,
+  CUSTODY_SIGNING_KEY: text.check(z.regex(/^[A-Za-z0-9+/]{43}=$/, "it is no base64 of 32 bytes")),
   ENCRYPTION_KEY_PREVIOUS: fernetKey,
   TWILIO_AUTH_TOKEN_PREVIOUS: text,
   TWILIO_API_KEY_SID: text,
@@ -149,8 +149,8 @@ export const DESCRIPTIONS: Record<SecretName, Description> = {
     neededBy: [],
   },
   CUSTODY_SIGNING_KEY: {
-    about: "Ed25519 key that signs custody checkpoints",
-    where: "",
+    about: "signs custody checkpoints (an Ed25519 seed): `openssl rand -base64 32`",
+    where: RANDOM,
     neededBy: [],
   },
   ENCRYPTION_KEY_PREVIOUS: { about: "the key before a rotation", where: "", neededBy: [] },
@@ -172,7 +172,7 @@ export const DESCRIPTIONS: Record<SecretName, Description> = {
     neededBy: [],
   },
   TIMESTAMP_URLS: {
-    about: "RFC 3161 time stamp authorities, separated by commas",
+    about: "RFC 3161 time stamp authorities that stamp the checkpoints, separated by commas",
     where: "",
     neededBy: [],
   },
