@@ -13,7 +13,8 @@ begin
   select string_agg(name, ', ') into taken from (
     select c.oid::regclass::text from pg_catalog.pg_class c
     where c.relnamespace = 'public'::regnamespace and c.relname in (
-      'municipalities', 'media_attachments', 'custody_records', 'evidence_access_log', 'whatsapp_numbers', 'inbound_messages'
+      'municipalities', 'media_attachments', 'custody_records', 'custody_audits', 'custody_checkpoints',
+      'custody_keys', 'custody_timestamps', 'evidence_access_log', 'whatsapp_numbers', 'inbound_messages'
     )
     union all
     select 'the bucket ' || b.id from storage.buckets b where b.id in ('evidence', 'documents', 'gbv-evidence')

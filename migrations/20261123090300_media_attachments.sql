@@ -27,6 +27,8 @@ create table if not exists public.media_attachments (
   created_by uuid,
   -- the log has only a commitment to the file's name: destroying name and salt leaves the log whole
   custody_salt bytea default uuid_send(gen_random_uuid()),
+  read_back_at timestamptz,
+  read_back_sha256 text check (read_back_sha256 ~ '^[0-9a-f]{64}$'),
   created_at timestamptz not null default now(),
   stored_at timestamptz,
   constraint media_attachments_path_key unique (bucket, path),
@@ -54,6 +56,8 @@ create table if not exists public.media_attachments (
 create index if not exists media_attachments_created_at_idx on public.media_attachments (tenant_id, created_at desc);
 create index if not exists media_attachments_ticket_idx on public.media_attachments (tenant_id, ticket_id);
 create index if not exists media_attachments_due_idx on public.media_attachments (next_attempt_at) where next_attempt_at is not null;
+create index if not exists media_attachments_read_back_idx on public.media_attachments (coalesce(read_back_at, stored_at)) where status = 'stored';
+create index if not exists media_attachments_altered_idx on public.media_attachments (tenant_id) where read_back_sha256 <> sha256;
 create index if not exists media_attachments_sha256_idx on public.media_attachments (sha256) where sha256 is not null;
 create index if not exists media_attachments_created_by_idx on public.media_attachments (created_by, status) where created_by is not null;
 
@@ -80,6 +84,8 @@ comment on column public.media_attachments.moved_from is 'The bucket of an old c
 comment on column public.media_attachments.last_error is 'Stable code of why the last attempt failed; shown to staff.';
 comment on column public.media_attachments.custody_salt is
   'Salt of the commitments to this file''s name and path in its custody records. NULL once they were lawfully destroyed.';
+comment on column public.media_attachments.read_back_at is 'When the stored bytes were last read back and hashed; due again after 90 days (READ_BACK_DAYS).';
+comment on column public.media_attachments.read_back_sha256 is 'SHA-256 of the bytes read back then. If it is not sha256, the stored file was altered.';
 comment on column public.media_attachments.created_by is
   'The user who uploaded it. No foreign key: evidence outlives the account.';
 

@@ -57,10 +57,13 @@ create or replace function private.file_fault(file public.media_attachments)
   set search_path = ''
 as $$
 begin
+  if file.status = 'stored' and file.read_back_sha256 <> file.sha256 then
+    return query select 0::bigint, 'the stored bytes of the file ' || file.file_id || ' are not those received';
+  end if;
   return query
     select coalesce(told.seq, 0), 'the file ' || file.file_id || ' is not as recorded'
     from private.recorded_file(file.file_id) told
-    where file.status = 'stored' and (
+    where file.status = 'stored' and file.read_back_sha256 <> file.sha256 is not true and (
       told.received_at is null
       or (told.sha256, told.file_size, told.bucket) is distinct from (file.sha256, file.file_size, file.bucket)
       -- without its salt, the name was lawfully destroyed
@@ -69,7 +72,7 @@ begin
     );
 end
 $$;
-comment on function private.file_fault(public.media_attachments) is 'Whether a stored file''s row, by which it is found and certified, says what its records say; no row when it does.';
+comment on function private.file_fault(public.media_attachments) is 'Whether the bytes last read back are those received, and a stored file''s row, by which it is found and certified, says what its records say; no row when it does.';
 revoke execute on function private.file_fault(public.media_attachments) from public, anon, authenticated, service_role;
 grant execute on function private.file_fault(public.media_attachments) to authenticated;
 
@@ -195,8 +198,13 @@ begin
   else
     return query
       select recent_fault.tenant_id, f.seq, f.problem
-      from private.log_faults(
-        recent_fault.tenant_id, greatest(1, size - budget + 1)
+      from (
+        select l.seq, l.problem from private.log_faults(recent_fault.tenant_id, greatest(1, size - budget + 1)) l
+        union all
+        (
+          select p.seq, p.problem from public.media_attachments m cross join lateral private.file_fault(m) p
+          where m.tenant_id = recent_fault.tenant_id and m.read_back_sha256 <> m.sha256 limit 1
+        )
       ) f
       order by f.seq limit 1;
   end if;
@@ -315,3 +323,47 @@ comment on function public.audit_custody(integer) is
   'Verifies the next slice of the audit that is under way, or begins one of a municipality that had none for 20 hours: {municipality_id, records, files, finished, fault}; NULL when nothing is due.';
 revoke execute on function public.audit_custody(integer) from public, anon, authenticated, service_role;
 grant execute on function public.audit_custody(integer) to service_role;
+
+-- Stored bytes ---------------------------------------------------------------------------------------------------------
+
+-- SECURITY DEFINER, in both: no API role has the right to write media_attachments.
+create function public.claim_read_back(days integer default 90)
+  returns jsonb
+  language plpgsql volatile security definer
+  set search_path = ''
+as $$
+declare
+  file public.media_attachments;
+begin
+  select m.* into file from public.media_attachments m
+  where m.status = 'stored' and coalesce(m.read_back_at, m.stored_at) < now() - make_interval(days => days)
+    and m.sha256 is not null and m.moved_from is null
+  order by coalesce(m.read_back_at, m.stored_at) limit 1
+  for no key update skip locked;
+  if not found then
+    return null;
+  end if;
+  -- a lease: who dies reading is followed an hour later
+  update public.media_attachments m set read_back_at = now() - make_interval(days => days) + interval '1 hour'
+  where m.file_id = file.file_id;
+  return jsonb_build_object(
+    'file_id', file.file_id, 'bucket', file.bucket, 'path', file.path, 'file_size', file.file_size, 'sha256', file.sha256
+  );
+end
+$$;
+comment on function public.claim_read_back(integer) is
+  'The stored file whose bytes have gone unverified for longest, if for so many days; for an hour the caller''s alone: {file_id, bucket, path, file_size, sha256}; NULL when none is due.';
+revoke execute on function public.claim_read_back(integer) from public, anon, authenticated, service_role;
+grant execute on function public.claim_read_back(integer) to service_role;
+
+create function public.complete_read_back(file_id uuid, sha256 text)
+  returns void
+  language sql volatile security definer
+  set search_path = ''
+as $$
+  update public.media_attachments m set read_back_at = now(), read_back_sha256 = complete_read_back.sha256
+  where m.file_id = complete_read_back.file_id and m.status = 'stored'
+$$;
+comment on function public.complete_read_back(uuid, text) is 'What the bytes of a stored file hash to now.';
+revoke execute on function public.complete_read_back(uuid, text) from public, anon, authenticated, service_role;
+grant execute on function public.complete_read_back(uuid, text) to service_role;

@@ -303,6 +303,8 @@ export type Database = {
           "next_attempt_at": string | null;
           "path": string;
           "purpose": string;
+          "read_back_at": string | null;
+          "read_back_sha256": string | null;
           "sha256": string | null;
           "source": string;
           "status": string;
@@ -330,6 +332,8 @@ export type Database = {
           "next_attempt_at"?: string | null;
           "path": string;
           "purpose": string;
+          "read_back_at"?: string | null;
+          "read_back_sha256"?: string | null;
           "sha256"?: string | null;
           "source"?: string;
           "status"?: string;
@@ -356,6 +360,8 @@ export type Database = {
           "next_attempt_at"?: string | null;
           "path"?: string;
           "purpose"?: string;
+          "read_back_at"?: string | null;
+          "read_back_sha256"?: string | null;
           "sha256"?: string | null;
           "source"?: string;
           "status"?: string;
@@ -640,6 +646,7 @@ export type Database = {
       "audit_custody": { Args: { "slice"?: number }; Returns: Json };
       "claim_custody_timestamp": { Args: { "lease_seconds"?: number }; Returns: Json };
       "claim_media_work": { Args: { "lease_seconds"?: number }; Returns: Json };
+      "claim_read_back": { Args: { "days"?: number }; Returns: Json };
       "complete_custody_timestamp": {
         Args: {
           "authority": string;
@@ -661,6 +668,7 @@ export type Database = {
         Args: { "file_id": string; "file_size": number; "sha256": string };
         Returns: undefined;
       };
+      "complete_read_back": { Args: { "file_id": string; "sha256": string }; Returns: undefined };
       "create_upload_slot": {
         Args: {
           "content_type": string;

@@ -16,6 +16,8 @@ export interface CustodySettings {
   signer?: CheckpointSigner;
   /** RFC 3161 authorities. */
   timestampUrls: string[];
+  /** After so many days a stored file is read back again. */
+  readBackDays: number;
 }
 
 const Head = z.nullable(z.object({ municipality_id: z.string(), size: z.number(), root: z.string() }));

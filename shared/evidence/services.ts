@@ -80,6 +80,7 @@ export async function workerServices(variables: Variables): Promise<WorkerServic
     custody: {
       signer: key === undefined ? undefined : await CheckpointSigner.of(key),
       timestampUrls: optional(variables, "TIMESTAMP_URLS") ?? [],
+      readBackDays: optional(variables, "READ_BACK_DAYS") ?? 90,
     },
   };
 }

@@ -74,6 +74,10 @@ export const SECRETS = {
   // anything but true keeps Twilio's copy: a typing error must not cost a resident's message
   TWILIO_DELETE_MEDIA: z.pipe(text, z.transform((value) => value === "true")),
   TIMESTAMP_URLS: list,
+  READ_BACK_DAYS: z.pipe(
+    text.check(z.regex(/^[1-9]\d{0,3}$/, "it is a number of days")),
+    z.transform(Number),
+  ),
 };
 export type SecretName = keyof typeof SECRETS;
 
@@ -173,6 +177,11 @@ export const DESCRIPTIONS: Record<SecretName, Description> = {
   },
   TIMESTAMP_URLS: {
     about: "RFC 3161 time stamp authorities that stamp the checkpoints, separated by commas",
+    where: "",
+    neededBy: [],
+  },
+  READ_BACK_DAYS: {
+    about: "days until a stored file is read back against its hash again; 90 without it",
     where: "",
     neededBy: [],
   },

@@ -260,6 +260,7 @@ test("evidence stays, is proved and cannot be changed; nobody reads more than be
         "description",
         "encrypted_description",
         "is_sensitive",
+        "last_message_at",
         "tenant_id",
         "tracking_number",
       ]

@@ -19,6 +19,7 @@ const GOOD: Settings = {
   TWILIO_WEBHOOK_URL: `https://${REF}.supabase.co/functions/v1/twilio-media`,
   ENCRYPTION_KEY_CURRENT: key(1),
   SENDER_HASH_KEY: "x".repeat(32),
+  CUSTODY_SIGNING_KEY: btoa("x".repeat(32)),
 };
 
 Deno.test("a project's own settings are right; a custom domain's, the direct database's and optional ones too", () => {

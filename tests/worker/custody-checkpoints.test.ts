@@ -333,3 +333,39 @@ test("the audit goes through every record and file, and says what it found first
   assertEquals((await audit()).fault, null);
   assertEquals(await ok(admin.rpc("verify_custody", {})), []);
 });
+
+test("bytes swapped in Storage behind the database's back are found when the file is read back, 90 days later", async () => {
+  const [swapped, whole] = [
+    await files.serviceFile("evidence", "mbombela"),
+    await files.serviceFile("evidence", "mbombela"),
+  ];
+  const row = (fileId: string) =>
+    sql`select read_back_at > now() - interval '1 minute' as read, read_back_sha256 = sha256 as same
+      from public.media_attachments where file_id = ${fileId}`.then(([row]) => row!);
+  await work();
+  assertEquals(await row(whole.fileId), { read: null, same: null } as never, "read back at once");
+  await sql.begin(async (tx) => {
+    await tx`set local session_replication_role = replica`;
+    // the row's hash stands for what was received: the bytes in Storage now are others
+    await tx`update public.media_attachments set stored_at = stored_at - interval '91 days' where file_id in (${swapped.fileId}, ${whole.fileId})`;
+    await tx`update public.custody_audits set started_at = started_at - interval '1 day', finished_at = coalesce(finished_at, now())`;
+  });
+  const [object] = await sql`select o.version from storage.objects o
+    join public.media_attachments m on (m.bucket, m.path) = (o.bucket_id, o.name) where m.file_id = ${swapped.fileId}`;
+  const path = `${supabase.directory}/storage/${object!.version}`;
+  const bytes = await Deno.readFile(path);
+  bytes[bytes.length - 1] = bytes[bytes.length - 1]! ^ 1;
+  await Deno.writeFile(path, bytes);
+  await work();
+  assertEquals(await row(whole.fileId), { read: true, same: true } as never);
+  assertEquals(await row(swapped.fileId), { read: true, same: false } as never);
+  const problem = `the stored bytes of the file ${swapped.fileId} are not those received`;
+  const { supabase: admin } = await person("admin");
+  assertEquals((await ok(admin.rpc("verify_custody", {})))[0].problem, problem);
+  const { log } = await ok(admin.rpc("custody_certificate", { file_id: swapped.fileId }));
+  assertEquals([log.intact, log.first_fault.problem], [false, problem]);
+  assertEquals(
+    (await ok(admin.rpc("custody_certificate", { file_id: whole.fileId }))).log.first_fault?.problem,
+    undefined,
+  );
+});
