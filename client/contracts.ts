@@ -42,6 +42,16 @@ export interface SignedUrlRefusal {
   error: { code: string; message: string };
 }
 
+/** A message as open-report decrypts it. */
+export interface OpenedMessage {
+  message_sid: string;
+  received_at: string;
+  kind: string;
+  text: string;
+  place?: { latitude: number; longitude: number; name: string | null } | undefined;
+  sender?: string | undefined;
+}
+
 export interface ErrorResponse {
   error: { code: string; message: string; details?: { path: string; message: string }[] | undefined };
   request_id: string;

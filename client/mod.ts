@@ -9,6 +9,7 @@ export type {
   SignedUrlRefusal,
 } from "./contracts.ts";
 export { EvidenceError } from "./errors.ts";
+export { type OpenedMessage, openReport } from "./report.ts";
 export { type Message, readTicket, type TicketDetails, type TicketFile } from "./ticket.ts";
 export { subscribeToTickets } from "./tickets.ts";
 export * from "./types.ts";

@@ -98,10 +98,8 @@ function ticketsStore(supabase: AnyClient, municipalityId: string, sensitive: bo
       if (isLeft) return;
       try {
         subscription = subscribeToTickets(supabase, municipalityId, {
-          onChange(changes, tickets) {
-            store.set({ tickets, hasMore: subscription?.hasMore ?? false });
-            for (const { ticket } of changes) tell(ticket.id);
-          },
+          onChange: (_, tickets) => store.set({ tickets, hasMore: subscription?.hasMore ?? false }),
+          onTouch: tell,
           onState(state) {
             store.set({ state, hasMore: subscription?.hasMore ?? false });
             if (state !== "live") return;

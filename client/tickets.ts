@@ -317,6 +317,7 @@ class Subscription implements TicketSubscription {
       }, SPREAD * (0.25 + Math.random()));
     }
     this.#wake();
+    this.#tell(() => this.#listeners.onTouch?.(typeof id === "string" ? id : undefined));
   }
 
   #drop(ids: string[]): void {

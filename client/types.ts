@@ -83,6 +83,8 @@ export interface TicketListeners {
   /** Once per change, with the list after it. The first rows arrive as INSERTs. */
   onChange?(changes: TicketChange[], tickets: Ticket[]): void;
   onState?(state: ConnectionState): void;
+  /** Something of a ticket changed, whether or not the list shows it; without an id: of many tickets. */
+  onTouch?(ticketId?: string): void;
   onMedia?(event: MediaEvent): void;
   onMessage?(event: MessageEvent): void;
   /** A backend's own event (`publish_municipality_event`). */

@@ -2,6 +2,7 @@
 import type * as client from "../../client/contracts.ts";
 import { MAX_FILES } from "../../client/contracts.ts";
 import * as shared from "../../shared/contracts.ts";
+import type { OpenReportResponse } from "../../shared/responses.ts";
 import { assertEquals } from "../support/assert.ts";
 
 type Mutual<One, Other> = [One] extends [Other] ? [Other] extends [One] ? true : false : false;
@@ -15,7 +16,8 @@ const same: [
   Mutual<client.SignedUrl, shared.SignedUrl>,
   Mutual<client.SignedUrlRefusal, shared.SignedUrlRefusal>,
   Mutual<client.ErrorResponse, shared.ErrorResponse>,
-] = [true, true, true, true, true, true, true, true];
+  Mutual<client.OpenedMessage, OpenReportResponse["messages"][number]>,
+] = [true, true, true, true, true, true, true, true, true];
 
 Deno.test("the package knows the functions' contracts without their schemas", () => {
   assertEquals([...new Set(same)], [true]);

@@ -13,7 +13,11 @@ export function confirmSensitive(signal: AbortSignal): Promise<boolean> {
       },
     },
     h("h2", { id: "confirm-title" }, "Mark as sensitive?"),
-    h("p", {}, "The ticket and all its files disappear at once for everybody but police liaison and admins."),
+    h(
+      "p",
+      {},
+      "The ticket, its messages and all its files disappear at once for everybody but police liaison and admins. You cannot undo this.",
+    ),
     h(
       "div",
       { class: "inline" },

@@ -1,12 +1,18 @@
 /** The page of somebody signed in: the list, live, beside one open ticket. */
-import type { Ticket, TicketChange } from "../../../client/mod.ts";
+import { readTicket, type Ticket, type TicketWindow } from "../../../client/mod.ts";
 import type { Client } from "./client.ts";
 import { announce, h } from "./dom.ts";
 import { followTickets } from "./follow.ts";
+import { forgetNotices, notice } from "./notice.ts";
 import { isStaff, seesSensitive } from "./roles.ts";
 import { ticketList } from "./tickets.ts";
 import { type TicketView, ticketView } from "./ticket.ts";
 import { categoryText, CONNECTION, ROLE } from "./words.ts";
+
+/** Events of one ticket come in groups. */
+const SETTLE_MS = 200;
+/** Before another try where it could not be read. */
+const AGAIN_MS = 2_000;
 
 export interface Desk {
   element: HTMLElement;
@@ -24,11 +30,13 @@ export function openDesk(
   },
 ): Desk {
   const closed = new AbortController();
+  const { signal } = closed;
   let opened: { id: string; sensitive: boolean; view: TicketView; end: AbortController } | undefined;
+  let looking: ReturnType<typeof setTimeout> | undefined;
 
   const place = h("p", { class: "place" });
   const connection = h("p", { class: "connection", role: "status" });
-  const list = ticketList({ seesSensitive: seesSensitive(role), open });
+  const list = ticketList({ seesSensitive: seesSensitive(role), open: visit, changeWindow });
   const empty = h("p", { class: "quiet empty" }, "Choose a ticket to see it and its files.");
   const detail = h("section", { class: "detail", "aria-label": "Ticket" }, empty);
   const main = h("main", {}, list.element, detail);
@@ -47,6 +55,24 @@ export function openDesk(
     main,
   );
 
+  // What is open is in the address, so that Back and a reload work. An id tells nothing to whom the ticket is hidden from.
+  function visit(ticket: Ticket): void {
+    if (location.hash !== `#${ticket.id}`) history.pushState(null, "", `#${ticket.id}`);
+    open(ticket);
+  }
+
+  async function showAddress(): Promise<void> {
+    const id = location.hash.slice(1);
+    if (!id) {
+      if (opened) leave();
+      return;
+    }
+    const details = await readTicket(supabase, id, { signal }).catch(() => undefined);
+    if (signal.aborted || location.hash.slice(1) !== id) return;
+    if (details) open(details.ticket);
+    else gone();
+  }
+
   function open(ticket: Ticket): void {
     end();
     const end_ = new AbortController();
@@ -59,6 +85,7 @@ export function openDesk(
   }
 
   function end(): void {
+    clearTimeout(looking);
     opened?.end.abort();
     opened = undefined;
     detail.replaceChildren(empty);
@@ -66,48 +93,82 @@ export function openDesk(
     list.mark(undefined);
   }
 
-  function back(): void {
+  function leave(): void {
     const id = opened?.id;
     end();
     list.focus(id);
   }
 
-  function show(tickets: readonly Ticket[]): void {
-    list.show(tickets);
-    if (!opened) return;
-    const { id, sensitive, view } = opened;
-    const ticket = tickets.find((ticket) => ticket.id === id);
-    if (!ticket) {
-      back();
-      announce("The ticket you had open is no longer available to you.");
-    } else if (ticket.is_sensitive !== sensitive) open(ticket);
-    else view.update(ticket);
+  function back(): void {
+    leave();
+    history.pushState(null, "", location.pathname);
   }
 
-  let isFirst = true;
-  const unfollow = followTickets(supabase, { municipality, role }, {
+  function gone(): void {
+    back();
+    announce("The ticket you had open is no longer available to you.");
+  }
+
+  /** The open ticket may lie outside of the list's window, so it is read by itself. */
+  function look(delay = SETTLE_MS): void {
+    clearTimeout(looking);
+    looking = setTimeout(async () => {
+      const looked = opened;
+      if (!looked) return;
+      const ended = looked.end.signal;
+      try {
+        const details = await readTicket(supabase, looked.id, { signal: ended });
+        if (ended.aborted) return;
+        if (!details) gone();
+        else if (details.ticket.is_sensitive !== looked.sensitive) open(details.ticket);
+        else looked.view.show(details);
+      } catch {
+        if (!ended.aborted) look(AGAIN_MS);
+      }
+    }, delay);
+  }
+
+  function changeWindow(window: TicketWindow): void {
+    if (opened && window.filter?.sensitive !== undefined && window.filter.sensitive !== opened.sensitive) {
+      back();
+    }
+    following.show(window);
+  }
+
+  const begun = new Date().toISOString();
+  const known = new Set<string>();
+  const following = followTickets(supabase, { municipality, role, window: list.window() }, {
     onChange(changes, tickets) {
-      if (closed.signal.aborted) return;
-      show(tickets);
-      if (!isFirst) tell(changes);
-      isFirst = false;
+      if (signal.aborted) return;
+      list.show(tickets, following?.hasMore() ?? false);
+      // A ticket also enters the list because another left: it is new only once, and only if it was opened since.
+      const added = changes.filter(({ type, ticket }) =>
+        type === "INSERT" && ticket.created_at > begun && !known.has(ticket.id)
+      ).map(({ ticket }) => ticket);
+      for (const { id } of added) known.add(id);
+      tell(added);
     },
     onState(state) {
-      if (closed.signal.aborted) return;
+      if (signal.aborted) return;
       connection.textContent = state === "live" && !isStaff(role) ? "Read every minute" : CONNECTION[state];
       connection.dataset.state = state;
-      if (state === "live") opened?.view.reloadFiles();
+      list.settled(following?.hasMore() ?? false);
+      if (state === "live") look();
     },
-    onMedia({ ticket_id }) {
-      if (ticket_id === opened?.id) opened?.view.reloadFiles();
+    onTouch: (id) => (id === undefined || id === opened?.id) && look(),
+    onMedia: ({ ticket_id }) => ticket_id === opened?.id && look(),
+    onMessage({ ticket_id }) {
+      if (ticket_id === opened?.id) look();
+      notice(1);
     },
   });
 
-  supabase.from("municipalities").select("name").eq("id", municipality).abortSignal(closed.signal)
-    .maybeSingle()
+  supabase.from("municipalities").select("name").eq("id", municipality).abortSignal(signal).maybeSingle()
     .then(({ data }) => {
-      if (!closed.signal.aborted) place.textContent = data?.name ?? "";
+      if (!signal.aborted) place.textContent = data?.name ?? "";
     });
+  globalThis.addEventListener("popstate", () => void showAddress(), { signal });
+  void showAddress();
 
   return {
     element,
@@ -115,15 +176,17 @@ export function openDesk(
     close() {
       closed.abort();
       end();
-      unfollow();
+      following.end();
+      forgetNotices();
+      history.replaceState(null, "", location.pathname);
       element.remove();
     },
   };
 }
 
 /** New tickets, in words. */
-function tell(changes: TicketChange[]): void {
-  const added = changes.filter(({ type }) => type === "INSERT").map(({ ticket }) => ticket);
+function tell(added: Ticket[]): void {
+  notice(added.length);
   if (added.length === 1) announce(`New ticket: ${categoryText(added[0]!.category)}`);
   else if (added.length > 1) announce(`${added.length} new tickets`);
 }

@@ -1,9 +1,9 @@
 /** What may be done with one file: another try at one that failed, the certificate of one that is stored. */
+import type { TicketFile as FileRow } from "../../../client/mod.ts";
 import type { Certificate } from "./certificate-words.ts";
 import { showCertificate } from "./certificate.ts";
 import type { Client } from "./client.ts";
 import { announce, h } from "./dom.ts";
-import type { FileRow } from "./file-card.ts";
 import { isStaff, seesSensitive } from "./roles.ts";
 
 export interface FileActions {

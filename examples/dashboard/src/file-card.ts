@@ -1,20 +1,8 @@
 /** One file: a thumbnail, a player or a link; or why there is none. */
+import type { TicketFile as FileRow } from "../../../client/mod.ts";
 import { h } from "./dom.ts";
 import type { FileActions } from "./file-actions.ts";
 import { reasonText, sizeText, timeText, warningText } from "./words.ts";
-
-/** A row of media_attachments. */
-export interface FileRow {
-  file_id: string;
-  filename: string;
-  content_type: string;
-  file_size: number | null;
-  status: string;
-  last_error: string | null;
-  source: string;
-  bucket: string;
-  created_at: string;
-}
 
 export class FileCard {
   file!: FileRow;
@@ -29,7 +17,8 @@ export class FileCard {
   #link: HTMLAnchorElement | undefined;
   #media: HTMLImageElement | HTMLMediaElement | undefined;
 
-  constructor(readonly actions: FileActions) {
+  /** `isVeiled`: pictures are blurred until somebody asks to see this one. */
+  constructor(readonly actions: FileActions, readonly isVeiled: boolean) {
     this.element = h(
       "li",
       { class: "file" },
@@ -46,11 +35,9 @@ export class FileCard {
     const isNew = this.file?.status !== file.status || this.file.bucket !== file.bucket;
     this.file = file;
     this.element.dataset.status = file.status;
-    this.#about.textContent = [
-      file.source === "whatsapp" ? "WhatsApp" : "Upload",
-      sizeText(file.file_size),
-      timeText(file.created_at),
-    ].filter(Boolean).join(" · ");
+    // A message says itself when it came; uploads between two messages stand together.
+    const time = file.source === "whatsapp" ? "" : timeText(file.created_at);
+    this.#about.textContent = [sizeText(file.file_size), time].filter(Boolean).join(" · ");
     this.#problem.textContent = problemOf(file);
     this.#warning.textContent = file.status === "stored" ? warningText(file.last_error) : "";
     // The button that was pressed has gone: the keyboard stays with the file.
@@ -73,7 +60,7 @@ export class FileCard {
       this.#link = h("a", { target: "_blank", rel: "noopener noreferrer" }, this.file.filename);
       this.#name.replaceChildren(this.#link);
       this.#media = this.#makeMedia();
-      if (this.#media) this.#preview.replaceChildren(this.#media);
+      if (this.#media) this.#preview.replaceChildren(this.#media, ...this.#veil(this.#media));
     }
     this.#link.href = url;
     const media = this.#media;
@@ -100,6 +87,23 @@ export class FileCard {
     this.#link?.replaceWith(this.#link.textContent);
     this.#link = this.#media = this.expires = undefined;
     this.#preview.replaceChildren();
+  }
+
+  /** Nobody is to see such a picture because they passed by the screen. */
+  #veil(media: HTMLElement): HTMLElement[] {
+    if (!this.isVeiled || media instanceof HTMLAudioElement) return [];
+    media.classList.add("veiled");
+    const lift = h("button", {
+      type: "button",
+      class: "lift",
+      "aria-label": `Show ${this.file.filename}`,
+      click: () => {
+        media.classList.remove("veiled");
+        lift.remove();
+        this.#link?.focus();
+      },
+    }, "Show");
+    return [lift];
   }
 
   #makeMedia(): HTMLImageElement | HTMLMediaElement | undefined {

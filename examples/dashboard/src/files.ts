@@ -1,34 +1,37 @@
 /** A ticket's files, through signed URLs that are renewed before they end. */
-import { signedUrls } from "../../../client/mod.ts";
+import { signedUrls, type TicketFile } from "../../../client/mod.ts";
 import type { Client } from "./client.ts";
 import { h } from "./dom.ts";
 import { fileActions } from "./file-actions.ts";
-import { FileCard, type FileRow } from "./file-card.ts";
+import { FileCard } from "./file-card.ts";
 
-const COLUMNS = "file_id, filename, content_type, file_size, status, last_error, source, bucket, created_at";
 /** Renewed so long before the first of them ends. */
 const MARGIN_MS = 30_000;
 
 export interface FileList {
   element: HTMLElement;
-  /** Reads which files there are, and shows them. */
-  reload(): Promise<void>;
+  /** Shows the files that there are. */
+  show(files: TicketFile[]): void;
+  /** They could not be read. */
+  fail(): void;
 }
 
 /** `signal` ends it: then nothing more is shown, and no URL stays in the page. */
 export function fileList(
-  { supabase, ticketId, sensitive, role, signal }: {
+  { supabase, sensitive, role, reload, place, signal }: {
     supabase: Client;
-    ticketId: string;
     sensitive: boolean;
     role: string;
+    /** Reads the ticket again. */
+    reload: () => Promise<void>;
+    /** Where a file's card belongs. */
+    place: (file: TicketFile) => HTMLElement;
     signal: AbortSignal;
   },
 ): FileList {
   const cards = new Map<string, FileCard>();
   const note = h("p", { class: "quiet", role: "status" }, "Loading files…");
   const problem = h("p", { class: "problem", role: "alert" });
-  const grid = h("ul", { class: "files" });
   // Each look at GBV evidence is recorded, so it is not fetched before somebody asks for it.
   let unlocked = !sensitive;
   const unlock = h("button", {
@@ -45,22 +48,8 @@ export function fileList(
   /** Those whose URL is on its way: each is asked for once. */
   const asked = new Set<FileCard>();
   let renewal: ReturnType<typeof setTimeout> | undefined;
-  let reloads = 0;
 
-  async function reload(): Promise<void> {
-    const turn = ++reloads;
-    const { data, error } = await supabase.from("media_attachments").select(COLUMNS)
-      .eq("ticket_id", ticketId).order("created_at").abortSignal(signal);
-    if (signal.aborted || turn !== reloads) return;
-    if (error) {
-      note.textContent = "The files could not be loaded.";
-      return;
-    }
-    show(data);
-    await sign();
-  }
-
-  function show(files: FileRow[]): void {
+  function show(files: TicketFile[]): void {
     note.textContent = files.length === 0
       ? "No files."
       : files.length === 1
@@ -76,11 +65,13 @@ export function fileList(
     }
     for (const file of files) {
       const card = cards.get(file.file_id) ??
-        new FileCard(fileActions({ supabase, role, reload, signal }));
-      if (!cards.has(file.file_id)) grid.append(card.element);
+        new FileCard(fileActions({ supabase, role, reload, signal }), sensitive);
       cards.set(file.file_id, card);
+      const where = place(file);
+      if (card.element.parentElement !== where) where.append(card.element);
       card.show(file);
     }
+    void sign();
   }
 
   /** Gives every stored file a fresh URL where it has none that lasts. */
@@ -117,10 +108,10 @@ export function fileList(
   signal.addEventListener("abort", () => {
     clearTimeout(renewal);
     for (const card of cards.values()) card.clear();
+    for (const card of cards.values()) card.element.remove();
     cards.clear();
-    grid.replaceChildren();
   });
 
-  const element = h("section", { "aria-label": "Files" }, h("h3", {}, "Files"), note, unlock, problem, grid);
-  return { element, reload };
+  const element = h("div", { class: "files-head" }, note, unlock, problem);
+  return { element, show, fail: () => note.textContent = "The messages and files could not be loaded." };
 }

@@ -1,18 +1,20 @@
 /** One ticket: what it says, its files, upload, and what may be changed. */
-import type { Ticket } from "../../../client/mod.ts";
+import { readTicket, type Ticket, type TicketDetails } from "../../../client/mod.ts";
 import type { Client } from "./client.ts";
 import { confirmSensitive } from "./confirm.ts";
 import { announce, h, select } from "./dom.ts";
 import { fileList } from "./files.ts";
+import { reportButtons } from "./report.ts";
+import { isStaff } from "./roles.ts";
+import { isUnread } from "./tickets.ts";
+import { timeline } from "./timeline.ts";
 import { uploadForm } from "./upload.ts";
 import { categoryText, severityText, STATUS, statusText, timeText } from "./words.ts";
 
 export interface TicketView {
   element: HTMLElement;
-  /** The ticket as it is now. */
-  update(ticket: Ticket): void;
-  /** A file of it has come, or something may have been missed. */
-  reloadFiles(): void;
+  /** The ticket, its messages and files as they are now. */
+  show(details: TicketDetails): void;
   focus(): void;
 }
 
@@ -51,16 +53,30 @@ export function ticketView(
     class: "danger",
     click: async () => {
       if (await confirmSensitive(signal)) {
-        await change({ is_sensitive: true }, "The ticket is now sensitive.");
+        await hideTicket();
       }
     },
   }, "Mark as sensitive…");
 
   // What to offer; the database decides what is done.
   const mayChange = role === "manager" || role === "admin" || (role === "saps_liaison" && sensitive);
-  const mayHide = role === "admin" && !sensitive;
+  const mayHide = isStaff(role) && !sensitive;
 
-  const files = fileList({ supabase, ticketId: first.id, sensitive, role, signal });
+  let isOpened = false;
+  const conversation = timeline();
+  const files = fileList({ supabase, sensitive, role, reload, place: conversation.placeOf, signal });
+  const report = reportButtons({
+    supabase,
+    ticketId: first.id,
+    sensitive,
+    role,
+    opened(messages) {
+      isOpened = true;
+      conversation.open(messages);
+      description.hidden = ticket.description === null;
+    },
+    signal,
+  });
   const element = h(
     "article",
     { class: "ticket", "aria-label": `Ticket ${first.tracking_number ?? ""}` },
@@ -69,20 +85,27 @@ export function ticketView(
     facts,
     sensitive && h("p", { class: "notice" }, "Sensitive. Only police liaison and admins see this ticket."),
     description,
-    mayChange && h("div", { class: "actions" }, statusForm, mayHide && hide),
+    (mayChange || mayHide) && h("div", { class: "actions" }, mayChange && statusForm, mayHide && hide),
     problem,
-    files.element,
+    h(
+      "section",
+      { "aria-label": "Messages and files" },
+      h("h3", {}, "Messages and files"),
+      isStaff(role) && report.element,
+      files.element,
+      conversation.element,
+    ),
     uploadForm({
       supabase,
       ticketId: first.id,
       sensitive,
       role,
-      uploaded: () => void files.reload(),
+      uploaded: () => void reload(),
       signal,
     }),
   );
 
-  async function change(values: { status?: string; is_sensitive?: true }, done: string): Promise<void> {
+  async function change(values: { status: string }, done: string): Promise<void> {
     problem.textContent = "";
     // No row comes back where the database did not let us change it.
     const { data, error } = await supabase.from("tickets").update(values).eq("id", ticket.id).select("id");
@@ -91,17 +114,40 @@ export function ticketView(
     else announce(done);
   }
 
-  async function loadDescription(): Promise<void> {
-    if (sensitive) {
-      description.textContent = "The words of a sensitive report are kept encrypted and are not shown here.";
-      return;
-    }
-    const { data, error } = await supabase.from("tickets").select("description").eq("id", ticket.id)
-      .abortSignal(signal).maybeSingle();
+  async function hideTicket(): Promise<void> {
+    problem.textContent = "";
+    const { error } = await supabase.rpc("mark_ticket_sensitive", { ticket_id: ticket.id });
     if (signal.aborted) return;
-    description.textContent = error
-      ? "The description could not be loaded."
-      : data?.description || "No description.";
+    if (error) problem.textContent = "The ticket could not be marked as sensitive. Please try again.";
+    else announce("The ticket is now sensitive.");
+  }
+
+  async function reload(): Promise<void> {
+    try {
+      const details = await readTicket(supabase, ticket.id, { signal });
+      if (!signal.aborted && details) show(details);
+    } catch {
+      if (!signal.aborted) files.fail();
+    }
+  }
+
+  function show(details: TicketDetails): void {
+    update(details.ticket);
+    const { description: words } = details.ticket;
+    // The first message says the same.
+    description.hidden = words === null ? isOpened : details.messages.some(({ body }) => body === words);
+    description.textContent = words ||
+      (sensitive
+        ? "The words of this report are sealed."
+        : details.messages.length > 0
+        ? ""
+        : "No description.");
+    conversation.show(details);
+    report.show(details.messages.length);
+    files.show(details.files);
+    if (isStaff(role) && isUnread(details.ticket)) {
+      void supabase.rpc("mark_ticket_read", { ticket_id: ticket.id }).then(() => {});
+    }
   }
 
   function update(current: Ticket): void {
@@ -117,7 +163,6 @@ export function ticketView(
   }
 
   update(first);
-  void loadDescription();
-  void files.reload();
-  return { element, update, reloadFiles: () => void files.reload(), focus: () => heading.focus() };
+  void reload();
+  return { element, show, focus: () => heading.focus() };
 }

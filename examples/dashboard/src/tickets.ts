@@ -1,13 +1,17 @@
-/** The list of tickets with its filters. It shows what it is given; the live subscription is main.ts's. */
-import type { Ticket } from "../../../client/mod.ts";
+/** The list of tickets with its filters. It shows what it is given, and says which window of the table it wants. */
+import type { Ticket, TicketWindow } from "../../../client/mod.ts";
 import { h, select } from "./dom.ts";
 import { CATEGORY, categoryText, severityText, STATUS, statusText, timeText } from "./words.ts";
 
-const PAGE = 100;
+const PAGE = 50;
 
 export interface TicketList {
   element: HTMLElement;
-  show(tickets: readonly Ticket[]): void;
+  /** The window that the filters ask for. */
+  window(): TicketWindow;
+  show(tickets: readonly Ticket[], hasMore: boolean): void;
+  /** What was shown is all there is for now, even if nothing was. */
+  settled(hasMore: boolean): void;
   /** Marks the ticket that is open. */
   mark(id: string | undefined): void;
   /** Puts the keyboard on a ticket, or where there is none on the list's heading. */
@@ -15,18 +19,26 @@ export interface TicketList {
 }
 
 export function ticketList(
-  { seesSensitive, open }: { seesSensitive: boolean; open: (ticket: Ticket) => void },
+  { seesSensitive, open, changeWindow }: {
+    seesSensitive: boolean;
+    open: (ticket: Ticket) => void;
+    changeWindow: (window: TicketWindow) => void;
+  },
 ): TicketList {
-  let tickets: readonly Ticket[] | undefined;
-  let sensitiveOnly = false;
+  let tickets: readonly Ticket[] = [];
+  let sensitive = false;
   let limit = PAGE;
   let marked: string | undefined;
   const rows = new Map<string, Row>();
 
   const heading = h("h2", { tabindex: -1 }, "Tickets");
   const status = select("Status", [["", "All"], ...Object.entries(STATUS)], { change: filter });
-  const categories = Object.entries(CATEGORY).filter(([name]) => name !== "gbv" || seesSensitive);
+  const categories = Object.entries(CATEGORY).filter(([name]) => name !== "gbv");
   const category = select("Category", [["", "All"], ...categories], { change: filter });
+  const order = select("Order", [["updated_at", "Latest change"], ["created_at", "Newest"]], {
+    change: filter,
+  });
+  const number = h("input", { type: "search", placeholder: "TKT-…", autocomplete: "off", change: filter });
   const general = h(
     "button",
     { type: "button", "aria-pressed": "true", click: () => choose(false) },
@@ -47,14 +59,21 @@ export function ticketList(
       seesSensitive &&
         h("div", { class: "switch", role: "group", "aria-label": "Which tickets" }, general, gbv),
     ),
-    h("div", { class: "filters" }, status.element, category.element),
+    h(
+      "div",
+      { class: "filters" },
+      status.element,
+      category.element,
+      order.element,
+      h("label", { class: "field" }, h("span", {}, "Number"), number),
+    ),
     note,
     list,
     more,
   );
 
-  function choose(sensitive: boolean): void {
-    sensitiveOnly = sensitive;
+  function choose(wanted: boolean): void {
+    sensitive = wanted;
     general.setAttribute("aria-pressed", String(!sensitive));
     gbv.setAttribute("aria-pressed", String(sensitive));
     category.element.hidden = sensitive;
@@ -64,33 +83,37 @@ export function ticketList(
 
   function filter(): void {
     limit = PAGE;
-    render();
+    changeWindow(window());
   }
 
   function showMore(): void {
     limit += PAGE;
-    render();
+    changeWindow(window());
   }
 
-  function isWanted(ticket: Ticket): boolean {
-    return ticket.is_sensitive === sensitiveOnly &&
-      (!status.input.value || ticket.status === status.input.value) &&
-      (!category.input.value || ticket.category === category.input.value);
+  function window(): TicketWindow {
+    return {
+      filter: {
+        ...(seesSensitive && { sensitive }),
+        status: status.input.value ? [status.input.value] : [],
+        category: category.input.value ? [category.input.value] : [],
+        number: number.value.trim().toUpperCase(),
+      },
+      order: order.input.value as "updated_at" | "created_at",
+      limit,
+    };
   }
 
   function render(): void {
-    if (!tickets) return;
-    const wanted = tickets.filter(isWanted);
-    const shown = wanted.slice(0, limit);
     const focused = document.activeElement;
     const wasInList = focused instanceof HTMLElement && list.contains(focused);
-    const kept = new Set(shown.map(({ id }) => id));
+    const kept = new Set(tickets.map(({ id }) => id));
     for (const [id, row] of rows) {
       if (kept.has(id)) continue;
       row.element.remove();
       rows.delete(id);
     }
-    shown.forEach((ticket, index) => {
+    tickets.forEach((ticket, index) => {
       const row = rows.get(ticket.id) ?? new Row(ticket.id, () => open(row.ticket));
       rows.set(ticket.id, row);
       row.show(ticket, ticket.id === marked);
@@ -99,17 +122,27 @@ export function ticketList(
     });
     // Moving an element takes the focus from it, removing one leaves the keyboard nowhere.
     if (wasInList) (focused.isConnected ? focused : heading).focus({ preventScroll: true });
-    note.textContent = wanted.length === 1 ? "1 ticket" : `${wanted.length || "No"} tickets`;
-    more.hidden = shown.length === wanted.length;
-    gbv.textContent = `GBV (${tickets.filter(({ is_sensitive }) => is_sensitive).length})`;
+  }
+
+  function count(hasMore: boolean): void {
+    const { length } = tickets;
+    note.textContent = hasMore
+      ? `The first ${length} tickets`
+      : length === 1
+      ? "1 ticket"
+      : `${length || "No"} tickets`;
+    more.hidden = !hasMore;
   }
 
   return {
     element,
-    show(current) {
+    window,
+    show(current, hasMore) {
       tickets = current;
       render();
+      count(hasMore);
     },
+    settled: count,
     mark(id) {
       marked = id;
       for (const row of rows.values()) row.show(row.ticket, row.id === id);
@@ -124,6 +157,7 @@ class Row {
   ticket!: Ticket;
   readonly #number = h("span", { class: "number" });
   readonly #status = h("span", { class: "badge" });
+  readonly #words = h("span", { class: "first-words" });
   readonly #details = h("span", { class: "quiet" });
   readonly button: HTMLButtonElement;
   readonly element: HTMLLIElement;
@@ -136,6 +170,8 @@ class Row {
       " ",
       this.#status,
       " ",
+      this.#words,
+      " ",
       this.#details,
     );
     this.element = h("li", {}, this.button);
@@ -147,10 +183,23 @@ class Row {
     this.#number.textContent = ticket.tracking_number ?? "No number";
     this.#status.textContent = statusText(ticket.status);
     this.#status.dataset.status = ticket.status;
-    this.#details.textContent = `${categoryText(ticket.category)} · ${severityText(ticket.severity)} · ${
-      timeText(ticket.updated_at)
-    }`;
+    this.#words.textContent = firstWords(ticket.description);
+    const unread = isUnread(ticket) ? "Unread · " : "";
+    this.element.dataset.unread = String(unread !== "");
+    this.#details.textContent = `${unread}${categoryText(ticket.category)} · ${
+      severityText(ticket.severity)
+    } · ${timeText(ticket.updated_at)}`;
     if (isOpen) this.button.setAttribute("aria-current", "true");
     else this.button.removeAttribute("aria-current");
   }
+}
+
+/** The resident wrote after somebody last said that they had read it. */
+export function isUnread({ last_message_at, last_read_at }: Ticket): boolean {
+  return last_message_at !== null && (last_read_at === null || last_message_at > last_read_at);
+}
+
+function firstWords(text: string | null): string {
+  const [line = ""] = (text ?? "").trim().split("\n");
+  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
 }

@@ -77,12 +77,17 @@ const thisYear: Intl.DateTimeFormatOptions = {
   month: "short",
   hour: "2-digit",
   minute: "2-digit",
+  timeZone: "Africa/Johannesburg",
 };
 const time = new Intl.DateTimeFormat("en-ZA", thisYear);
 const timeWithYear = new Intl.DateTimeFormat("en-ZA", { ...thisYear, year: "numeric" });
+const year = new Intl.DateTimeFormat("en-ZA", { year: "numeric", timeZone: "Africa/Johannesburg" });
+const yearOf = (date: Date) => year.format(date);
+
+/** In South African time wherever it is read. */
 export function timeText(iso: string): string {
   const date = new Date(iso);
-  return (date.getFullYear() === new Date().getFullYear() ? time : timeWithYear).format(date);
+  return (yearOf(date) === yearOf(new Date()) ? time : timeWithYear).format(date);
 }
 
 export function sizeText(bytes: number | null): string {
