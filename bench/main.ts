@@ -5,6 +5,7 @@
  */
 import { suite as coldStart } from "./cold-start.ts";
 import { suite as custody } from "./custody.ts";
+import { suite as custodyLog } from "./custody-log.ts";
 import { compare, grow, type Result } from "./harness/measure.ts";
 import { resultLines } from "./harness/print.ts";
 import { isRemote, open } from "./harness/target.ts";
@@ -17,7 +18,7 @@ import { suite as takeIn } from "./take-in.ts";
 import { suite as tickets } from "./tickets.ts";
 import { suite as webhook } from "./webhook.ts";
 
-const SUITES = [coldStart, signedUrl, webhook, takeIn, custody, tickets, screen, reading];
+const SUITES = [coldStart, signedUrl, webhook, takeIn, custody, custodyLog, tickets, screen, reading];
 
 const begun = performance.now();
 

@@ -57,6 +57,7 @@ create index if not exists media_attachments_created_at_idx on public.media_atta
 create index if not exists media_attachments_ticket_idx on public.media_attachments (tenant_id, ticket_id);
 create index if not exists media_attachments_due_idx on public.media_attachments (next_attempt_at) where next_attempt_at is not null;
 create index if not exists media_attachments_read_back_idx on public.media_attachments (coalesce(read_back_at, stored_at)) where status = 'stored';
+create index if not exists media_attachments_tenant_file_idx on public.media_attachments (tenant_id, file_id); -- audits go through files by it
 create index if not exists media_attachments_altered_idx on public.media_attachments (tenant_id) where read_back_sha256 <> sha256;
 create index if not exists media_attachments_sha256_idx on public.media_attachments (sha256) where sha256 is not null;
 create index if not exists media_attachments_created_by_idx on public.media_attachments (created_by, status) where created_by is not null;

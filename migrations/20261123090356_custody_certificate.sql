@@ -72,7 +72,7 @@ as $$
 declare
   file public.media_attachments;
   told record;
-  proof jsonb;
+  log_size bigint;
   fault jsonb;
   stamped public.custody_checkpoints;
 begin
@@ -92,7 +92,7 @@ begin
   perform private.record_certificate(file, nullif(signer_name, ''), nullif(signer_office, ''));
   -- last, since it holds the log until the commit
   perform private.seal_custody(file.tenant_id, file.file_id);
-  proof := public.custody_proof(file.file_id);
+  log_size := private.custody_size(file.tenant_id);
   select r.* into told from private.recorded_file(file.file_id) r;
   select jsonb_build_object('seq', f.seq, 'problem', f.problem) into fault from (
     select r.seq, 'this record was changed' as problem from public.custody_records r
@@ -124,20 +124,20 @@ begin
     'records', (
       select jsonb_agg(
         to_jsonb(r) - 'tenant_id' - 'file_id'
-          || jsonb_build_object('leaf', private.custody_leaf(r), 'proof', private.inclusion_path(r.tenant_id, r.seq, (proof ->> 'size')::bigint))
+          || jsonb_build_object('leaf', private.custody_leaf(r), 'proof', private.inclusion_path(r.tenant_id, r.seq, log_size))
         order by r.recorded_at, r.id
       )
       from public.custody_records r where r.file_id = file.file_id
     ),
     'log', jsonb_build_object(
-      'size', proof -> 'size', 'root', proof -> 'root', 'intact', fault is null, 'first_fault', fault,
+      'size', log_size, 'root', private.custody_root(file.tenant_id, log_size), 'intact', fault is null, 'first_fault', fault,
       'audited_at', (
         select max(a.finished_at) from public.custody_audits a where a.tenant_id = file.tenant_id
       )
     ),
     'checkpoint', case when stamped.size is not null then jsonb_build_object(
       'size', stamped.size, 'root', stamped.root, 'note', stamped.note, 'created_at', stamped.created_at,
-      'consistency', private.consistency_path(file.tenant_id, stamped.size, (proof ->> 'size')::bigint),
+      'consistency', private.consistency_path(file.tenant_id, stamped.size, log_size),
       'key', (select to_jsonb(k) from public.custody_keys k where k.key_id = stamped.key_id),
       'timestamps', (
         select coalesce(jsonb_agg(jsonb_build_object('authority', t.authority, 'stamped_at', t.stamped_at, 'token', t.token)), '[]')
