@@ -4,6 +4,7 @@ import type { Page } from "playwright-core";
 import { assert, assertEquals } from "../support/assert.ts";
 import { makeTicket, MUNICIPALITIES, ok, service } from "../support/stack.ts";
 import { accepted, newSender, sampleFile, settled, ticketOf } from "../support/whatsapp.ts";
+import { violations } from "./support/axe.ts";
 import { isLive, openStage, picturesDecoded, row, type Stage } from "./support/stage.ts";
 
 let stage: Stage;
@@ -78,22 +79,6 @@ Deno.test("a list that changes takes the focus from nobody", async () => {
   assertEquals(await focusedText(page), "Tickets");
   await leave();
 });
-
-const axe = await Deno.readTextFile(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url));
-
-/** What axe-core finds wrong with the page as it is. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
-  return await page.evaluate(async () => {
-    const { run } = Reflect.get(globalThis, "axe");
-    const { violations } = await run(document, {
-      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    });
-    return violations.flatMap(({ id, nodes }: { id: string; nodes: { html: string }[] }) =>
-      nodes.map(({ html }) => `${id}: ${html}`)
-    );
-  });
-}
 
 for (const colorScheme of ["light", "dark"] as const) {
   for (const [device, width] of [["a desktop", 1280], ["a phone", 360]] as const) {

@@ -3,6 +3,7 @@
 import { assert, assertEquals } from "../support/assert.ts";
 import { connect, MUNICIPALITIES, ok, service } from "../support/stack.ts";
 import { accepted, newSender, sampleFile, settled, ticketOf } from "../support/whatsapp.ts";
+import { violations } from "./support/axe.ts";
 import { openStage, picturesDecoded, row, type Stage } from "./support/stage.ts";
 
 const { number, gbvNumber } = MUNICIPALITIES.mbombela;
@@ -52,6 +53,18 @@ Deno.test("messages in their order, each with its own files and place; reading t
     all.map((entry) => [entry.querySelector(".words")!.textContent, entry.querySelectorAll("img").length])
   );
   assertEquals(shown, [["Water everywhere", 1], ["Here it is", 0], ["And closer", 1]]);
+  // Large, by the keyboard alone; afterwards it is where it was.
+  const thumbnail = page.getByRole("button", { name: /large$/ }).first();
+  await thumbnail.press("Enter");
+  const viewer = page.getByRole("dialog");
+  await viewer.getByText(/, 1 of 2$/).waitFor();
+  await page.keyboard.press("ArrowRight");
+  await viewer.getByText(/, 2 of 2$/).waitFor();
+  assert((await viewer.getByRole("link", { name: "Download" }).getAttribute("href"))!.includes("download="));
+  assertEquals(await violations(page), []);
+  await page.keyboard.press("Escape");
+  assert(await thumbnail.evaluate((button) => button === document.activeElement), "the focus has gone");
+
   const place = page.getByRole("link", { name: /12 Main Road/ });
   assertEquals(await place.getAttribute("href"), "geo:-25.4753,30.9694?q=-25.4753,30.9694");
   await row(page, ticket.tracking_number).filter({ hasNotText: "Unread" }).waitFor();
@@ -94,7 +107,7 @@ Deno.test("a GBV report: its words, who wrote, and each picture are opened apart
   await page.getByRole("button", { name: /Show files/ }).click();
   await picturesDecoded(page, 1);
   assertEquals(await page.locator("img.veiled").count(), 1);
-  await page.getByRole("button", { name: /^Show .*\.jpe?g/ }).click();
+  await page.getByRole("button", { name: /^Show .*\.jpe?g$/ }).click();
   assertEquals(await page.locator("img.veiled").count(), 0);
 
   // The general list beside it: the report closes.

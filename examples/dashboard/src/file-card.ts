@@ -18,7 +18,11 @@ export class FileCard {
   #media: HTMLImageElement | HTMLMediaElement | undefined;
 
   /** `isVeiled`: pictures are blurred until somebody asks to see this one. */
-  constructor(readonly actions: FileActions, readonly isVeiled: boolean) {
+  constructor(
+    readonly actions: FileActions,
+    readonly isVeiled: boolean,
+    readonly open: (card: FileCard) => void,
+  ) {
     this.element = h(
       "li",
       { class: "file" },
@@ -60,7 +64,7 @@ export class FileCard {
       this.#link = h("a", { target: "_blank", rel: "noopener noreferrer" }, this.file.filename);
       this.#name.replaceChildren(this.#link);
       this.#media = this.#makeMedia();
-      if (this.#media) this.#preview.replaceChildren(this.#media, ...this.#veil(this.#media));
+      if (this.#media) this.#preview.replaceChildren(this.#shown(this.#media), ...this.#veil(this.#media));
     }
     this.#link.href = url;
     const media = this.#media;
@@ -87,6 +91,25 @@ export class FileCard {
     this.#link?.replaceWith(this.#link.textContent);
     this.#link = this.#media = this.expires = undefined;
     this.#preview.replaceChildren();
+  }
+
+  /** Its URL where it is a picture that may be shown large. */
+  get picture(): string | undefined {
+    const media = this.#media;
+    return media instanceof HTMLImageElement && !media.classList.contains("veiled")
+      ? this.#link?.href
+      : undefined;
+  }
+
+  #shown(media: HTMLElement): HTMLElement {
+    if (!(media instanceof HTMLImageElement)) return media;
+    const label = `Show ${this.file.filename} large`;
+    return h("button", {
+      type: "button",
+      class: "thumbnail",
+      "aria-label": label,
+      click: () => this.open(this),
+    }, media);
   }
 
   /** Nobody is to see such a picture because they passed by the screen. */
@@ -130,7 +153,9 @@ export class FileCard {
   /** The file may have been moved since it was signed; otherwise the browser cannot show this type. */
   #onError(): void {
     if (!this.#link) return;
-    this.#preview.replaceChildren(kindOf(this.file.content_type));
+    const kind = kindOf(this.file.content_type);
+    const text = `${kind}: this browser cannot show it. Open or download it below.`;
+    this.#preview.replaceChildren(h("p", { class: "quiet" }, text));
     this.#media = undefined;
   }
 }

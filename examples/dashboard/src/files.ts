@@ -4,6 +4,7 @@ import type { Client } from "./client.ts";
 import { h } from "./dom.ts";
 import { fileActions } from "./file-actions.ts";
 import { FileCard } from "./file-card.ts";
+import { showPictures } from "./viewer.ts";
 
 /** Renewed so long before the first of them ends. */
 const MARGIN_MS = 30_000;
@@ -65,13 +66,20 @@ export function fileList(
     }
     for (const file of files) {
       const card = cards.get(file.file_id) ??
-        new FileCard(fileActions({ supabase, role, reload, signal }), sensitive);
+        new FileCard(fileActions({ supabase, role, reload, signal }), sensitive, open);
       cards.set(file.file_id, card);
       const where = place(file);
       if (card.element.parentElement !== where) where.append(card.element);
       card.show(file);
     }
     void sign();
+  }
+
+  function open(opened: FileCard): void {
+    const shown = [...cards.values()].filter(({ picture }) => picture !== undefined);
+    if (!shown.includes(opened)) return;
+    const pictures = shown.map(({ file, picture }) => ({ name: file.filename, url: picture! }));
+    showPictures(pictures, shown.indexOf(opened), signal);
   }
 
   /** Gives every stored file a fresh URL where it has none that lasts. */
