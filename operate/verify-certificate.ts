@@ -1,0 +1,66 @@
+// Whether a certificate, and the file in hand, are what they say, offline: npm run verify-certificate -- CERTIFICATE.json
+// Exit status: 0 all of it holds, 1 something does not, 2 it could not be read.
+import { type Certificate, verifyCertificate } from "../shared/evidence/proof.ts";
+import { digest } from "../shared/storage/take-in.ts";
+import { readOptions, runCommand, UsageError } from "./project.ts";
+
+const USAGE =
+  `npm run verify-certificate -- [--file FILE] [--key KEY] CERTIFICATE.json    (asks nobody: no project, no network.
+--file: the copy in hand. --key: the public key in base64, got from elsewhere than the certificate)`;
+
+await runCommand(async (args) => {
+  const { values, positionals } = readOptions(
+    USAGE,
+    args,
+    { file: { type: "string" }, key: { type: "string" } },
+    true,
+  );
+  const [path, ...more] = positionals;
+  if (path === undefined || more.length > 0) throw new UsageError(USAGE);
+  const sha256 = values.file === undefined ? undefined : await hashOf(values.file);
+  const certificate = await read(path);
+  let bad = 0;
+  try {
+    for (const { what, good } of await verifyCertificate(certificate, { sha256, publicKey: values.key })) {
+      console.log(`${good ? "ok    " : "WRONG "} ${what}`);
+      if (!good) bad++;
+    }
+  } catch {
+    throw new UsageError(`${path} is no certificate, or not whole\n${USAGE}`);
+  }
+  for (const line of notProved(certificate, values)) console.log(`       ${line}`);
+  return bad === 0 ? 0 : 1;
+});
+
+/** What whoever relies on it must know. */
+function notProved({ checkpoint }: Certificate, given: { file?: string; key?: string }): string[] {
+  return [
+    ...given.file === undefined ? ["Not checked: the file itself (--file FILE)."] : [],
+    ...!checkpoint
+      ? ["Not proved: when. The certificate has no signed checkpoint; issue it again in a few minutes."]
+      : [
+        ...given.key === undefined ? ["Not checked: whose key signed the checkpoint (--key KEY)."] : [],
+        ...checkpoint.timestamps.length === 0
+          ? ["Not proved: that the checkpoint existed at a time that an outside authority states."]
+          : checkpoint.timestamps.map(({ authority, stamped_at }) =>
+            `Not checked here: the stamp of ${authority} for ${stamped_at}. See docs/custody.md for openssl ts -verify.`
+          ),
+      ],
+  ];
+}
+
+async function read(path: string): Promise<Certificate> {
+  try {
+    return JSON.parse(await Deno.readTextFile(path));
+  } catch (error) {
+    throw new UsageError(`${path} cannot be read: ${(error as Error).message}\n${USAGE}`);
+  }
+}
+
+async function hashOf(path: string): Promise<string> {
+  try {
+    return (await digest((await Deno.open(path)).readable)).sha256;
+  } catch (error) {
+    throw new UsageError(`${path} cannot be read: ${(error as Error).message}\n${USAGE}`);
+  }
+}
