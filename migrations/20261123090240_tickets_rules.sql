@@ -38,7 +38,7 @@ declare
 begin
   loop
     random_bytes := decode(replace(gen_random_uuid()::text, '-', ''), 'hex');
-    select 'TKT-' || to_char(now() at time zone 'UTC', 'YYYYMMDD') || '-'
+    select 'TKT-' || to_char(now() at time zone 'Africa/Johannesburg', 'YYYYMMDD') || '-'
       || string_agg(substr(alphabet, get_byte(random_bytes, i) % 32 + 1, 1), '')
     into candidate
     from generate_series(0, 5) as i;
@@ -47,7 +47,7 @@ begin
   return candidate;
 end
 $$;
-comment on function private.new_tracking_number() is 'TKT-YYYYMMDD-XXXXXX (UTC day, six random signs), not taken yet.';
+comment on function private.new_tracking_number() is 'TKT-YYYYMMDD-XXXXXX (the South African day, six random signs), not taken yet.';
 
 create function private.prepare_ticket()
   returns trigger

@@ -5,6 +5,7 @@ import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { announce } from "../support/files.ts";
 import { call, until } from "../support/functions.ts";
 import {
+  connect,
   makeTicket,
   MUNICIPALITIES,
   ok,
@@ -40,12 +41,21 @@ async function failedPhoto() {
   return { ...await ticketOf(message_sid), message_sid, file_id: medium!.file_id };
 }
 
+/** As if it had been for a reason that passes. */
+async function unreachablePhoto() {
+  const photo = await failedPhoto();
+  const sql = connect();
+  await sql`update public.media_attachments set last_error = 'media_unavailable' where file_id = ${photo.file_id}`;
+  await sql.end();
+  return photo;
+}
+
 Deno.test("a failed file: why, another try, and it is there", async () => {
-  const { tracking_number, message_sid } = await failedPhoto();
+  const { tracking_number, message_sid } = await unreachablePhoto();
   const worker = await stage.signIn("field_worker");
   const { page } = worker;
   await row(page, tracking_number).click();
-  await page.getByText("Not received. It is too large.").waitFor();
+  await page.getByText("Not received. WhatsApp’s provider could not be reached.").waitFor();
 
   const again = page.getByRole("button", { name: "Try again" });
   await page.route("**/rpc/retry_media", (route) => route.abort());
@@ -74,8 +84,9 @@ Deno.test("a failed file: why, another try, and it is there", async () => {
   await worker.leave();
 });
 
-Deno.test("no other try for a citizen, another municipality, or a file that was deleted", async () => {
-  const { tracking_number, file_id } = await failedPhoto();
+Deno.test("no other try for a citizen, another municipality, or a file that was deleted or is too large", async () => {
+  const { tracking_number, file_id } = await unreachablePhoto();
+  const { tracking_number: large } = await failedPhoto();
   const elsewhere = await stage.visit();
   await elsewhere.page.getByLabel("Email").fill("field_worker@polokwane.test");
   await elsewhere.page.getByRole("button", { name: "Sign in" }).click();
@@ -99,6 +110,9 @@ Deno.test("no other try for a citizen, another municipality, or a file that was 
   const manager = await stage.signIn("manager");
   await row(manager.page, (await ticketOf(message_sid)).tracking_number).click();
   await manager.page.getByText("Not received. It was stored, and has been deleted since.").waitFor();
+  assertEquals(await manager.page.getByRole("button", { name: "Try again" }).count(), 0);
+  await row(manager.page, large).click();
+  await manager.page.getByText("Not received. It is too large.").waitFor();
   assertEquals(await manager.page.getByRole("button", { name: "Try again" }).count(), 0);
   await Promise.all([elsewhere, citizen, manager].map((visit) => visit.leave()));
 });

@@ -72,6 +72,22 @@ Deno.test("an upload's progress bar moves, and the file appears", async () => {
   await manager.leave();
 });
 
+Deno.test("a manager puts category and severity right; a councillor is not offered to", async () => {
+  const ticket = await newTicket();
+  const [manager, councillor] = [await stage.signIn("manager"), await stage.signIn("ward_councillor")];
+  await row(manager.page, ticket.number).click();
+  const open = manager.page.getByRole("article");
+  await open.getByLabel("Category").selectOption("Roads");
+  await open.getByLabel("Severity").selectOption("Critical");
+  await open.getByRole("button", { name: "Change category and severity" }).click();
+  await row(councillor.page, ticket.number).getByText("Roads · Critical").waitFor();
+  await row(councillor.page, ticket.number).click();
+  await councillor.page.getByText("No files.").waitFor();
+  assertEquals(await councillor.page.getByRole("article").getByLabel("Category").count(), 0);
+  await manager.leave();
+  await councillor.leave();
+});
+
 Deno.test("files are dropped onto the page; one that is refused says why", async () => {
   const ticket = await newTicket();
   const worker = await stage.signIn("field_worker");

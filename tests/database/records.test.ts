@@ -321,3 +321,11 @@ async function uploaded(owner: Awaited<ReturnType<typeof person>>): Promise<{ fi
   assertEquals(error, null);
   return { file, path };
 }
+
+Deno.test("a tracking number bears the day on which the resident writes, not that of UTC", async () => {
+  const sql = connect();
+  const [row] = await sql`select private.new_tracking_number() as number,
+    to_char(now() at time zone 'Africa/Johannesburg', 'YYYYMMDD') as day`;
+  assertEquals(row!.number.split("-")[1], row!.day);
+  await sql.end();
+});

@@ -5,6 +5,7 @@ import { showCertificate } from "./certificate.ts";
 import type { Client } from "./client.ts";
 import { announce, h } from "./dom.ts";
 import { isStaff, seesSensitive } from "./roles.ts";
+import { canBeRetried } from "./words.ts";
 
 export interface FileActions {
   element: HTMLElement;
@@ -58,8 +59,7 @@ export function fileActions(
   function show(current: FileRow): boolean {
     file = current;
     const focused = document.activeElement;
-    // A file that was deleted has no second try.
-    retry.hidden = !(isStaff(role) && file.status === "failed" && file.last_error !== "deleted");
+    retry.hidden = !(isStaff(role) && file.status === "failed" && canBeRetried(file.last_error));
     certify.hidden = recorded.hidden = !(seesSensitive(role) && file.status === "stored");
     retry.ariaLabel = `Try again to get ${file.filename}`;
     certify.ariaLabel = `Certificate of ${file.filename}`;

@@ -9,7 +9,7 @@ import { isStaff } from "./roles.ts";
 import { isUnread } from "./tickets.ts";
 import { timeline } from "./timeline.ts";
 import { uploadForm } from "./upload.ts";
-import { categoryText, severityText, STATUS, statusText, timeText } from "./words.ts";
+import { CATEGORY, categoryText, SEVERITY, severityText, STATUS, statusText, timeText } from "./words.ts";
 
 export interface TicketView {
   element: HTMLElement;
@@ -48,6 +48,23 @@ export function ticketView(
     status.element,
     h("button", {}, "Change status"),
   );
+  // GBV is no category to choose: marking a ticket as sensitive asks first.
+  const categories = Object.entries(CATEGORY).filter(([name]) => name !== "gbv" || sensitive);
+  const category = select("Category", categories);
+  const severity = select("Severity", Object.entries(SEVERITY));
+  const detailsForm = h(
+    "form",
+    {
+      class: "inline",
+      submit: (event) => {
+        event.preventDefault();
+        void change({ category: category.input.value, severity: severity.input.value }, "Changed.");
+      },
+    },
+    category.element,
+    severity.element,
+    h("button", {}, "Change category and severity"),
+  );
   const hide = h("button", {
     type: "button",
     class: "danger",
@@ -85,7 +102,8 @@ export function ticketView(
     facts,
     sensitive && h("p", { class: "notice" }, "Sensitive. Only police liaison and admins see this ticket."),
     description,
-    (mayChange || mayHide) && h("div", { class: "actions" }, mayChange && statusForm, mayHide && hide),
+    (mayChange || mayHide) &&
+      h("div", { class: "actions" }, mayChange && statusForm, mayChange && detailsForm, mayHide && hide),
     problem,
     h(
       "section",
@@ -105,7 +123,10 @@ export function ticketView(
     }),
   );
 
-  async function change(values: { status: string }, done: string): Promise<void> {
+  async function change(
+    values: { status?: string; category?: string; severity?: string },
+    done: string,
+  ): Promise<void> {
     problem.textContent = "";
     // No row comes back where the database did not let us change it.
     const { data, error } = await supabase.from("tickets").update(values).eq("id", ticket.id).select("id");
@@ -152,7 +173,9 @@ export function ticketView(
 
   function update(current: Ticket): void {
     // A choice not yet sent stays.
-    if (current === first || status.input.value === ticket.status) status.input.value = current.status;
+    for (const [field, of] of [["status", status], ["category", category], ["severity", severity]] as const) {
+      if (current === first || of.input.value === ticket[field]) of.input.value = current[field] ?? "";
+    }
     ticket = current;
     heading.textContent = ticket.tracking_number ?? "Ticket without a number";
     badge.textContent = statusText(ticket.status);

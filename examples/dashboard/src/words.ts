@@ -59,7 +59,7 @@ const REFUSAL: Record<string, string> = {
   unreachable: "The server could not be reached. Please try again.",
 };
 
-const reasons: Record<string, { says: string; warns?: string }> = REASONS;
+const reasons: Record<string, { says: string; warns?: string; retry: string }> = REASONS;
 
 const known = (words: Record<string, string>, value: string | null) =>
   value === null ? "–" : words[value] ?? value;
@@ -69,6 +69,8 @@ export const categoryText = (value: string | null) => known(CATEGORY, value);
 export const severityText = (value: string | null) => known(SEVERITY, value);
 export const reasonText = (code: string | null) => reasons[code ?? ""]?.says ?? "The reason is not known.";
 export const warningText = (code: string | null) => reasons[code ?? ""]?.warns ?? "";
+/** Whether another try can give another outcome. */
+export const canBeRetried = (code: string | null) => reasons[code ?? ""]?.retry !== "no";
 export const refusalText = (code: string) =>
   REFUSAL[code] ?? reasons[code]?.says ?? "It did not work. Please try again.";
 
