@@ -10,7 +10,7 @@ create table if not exists public.custody_records (
   ticket_id uuid,
   event text not null check (event in (
     'received', 'stored', 'hashed', 'moved', 'url_signed', 'certified', 'failed', 'retried', 'deleted',
-    'report_opened', 'marked_sensitive', 'message_moved'
+    'report_opened', 'marked_sensitive', 'message_moved', 'bundled'
   )),
   recorded_at timestamptz not null,
   user_id uuid,

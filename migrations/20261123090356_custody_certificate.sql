@@ -62,36 +62,19 @@ comment on function private.record_certificate(public.media_attachments, text, t
 revoke execute on function private.record_certificate(public.media_attachments, text, text) from public, anon, authenticated, service_role;
 grant execute on function private.record_certificate(public.media_attachments, text, text) to authenticated;
 
-create function public.custody_certificate(
-  file_id uuid, signer_name text default null, signer_office text default null, wording text default null
+create function private.certificate_of(
+  file public.media_attachments, wording text, signer_name text default null, signer_office text default null
 )
   returns jsonb
-  language plpgsql volatile
+  language plpgsql stable
   set search_path = ''
 as $$
 declare
-  file public.media_attachments;
   told record;
   log_size bigint;
   fault jsonb;
   stamped public.custody_checkpoints;
 begin
-  if not private.caller_sees_sensitive() then
-    raise exception using errcode = 'PT403', message = 'forbidden', detail = 'for admins and police liaison';
-  end if;
-  -- row-level security: what may not be read does not exist
-  select m.* into file from public.media_attachments m where m.file_id = custody_certificate.file_id;
-  if not found then
-    raise exception using errcode = 'PT404', message = 'not_found';
-  end if;
-  wording := coalesce(wording, case private.caller_role() when 'saps_liaison' then 'saps' else 'municipality' end);
-  if wording not in ('municipality', 'saps') or length(signer_name) > 200 or length(signer_office) > 200 then
-    raise exception using errcode = 'PT400', message = 'invalid_request',
-      detail = 'wording: municipality or saps; signer_name, signer_office: at most 200 characters';
-  end if;
-  perform private.record_certificate(file, nullif(signer_name, ''), nullif(signer_office, ''));
-  -- last, since it holds the log until the commit
-  perform private.seal_custody(file.tenant_id, file.file_id);
   log_size := private.custody_size(file.tenant_id);
   select r.* into told from private.recorded_file(file.file_id) r;
   select jsonb_build_object('seq', f.seq, 'problem', f.problem) into fault from (
@@ -109,7 +92,7 @@ begin
   select c.* into stamped from public.custody_checkpoints c where c.tenant_id = file.tenant_id order by c.size desc limit 1;
   return jsonb_build_object(
     'format', 'custody-certificate/1',
-    'wording', private.certificate_wording(wording),
+    'wording', private.certificate_wording(certificate_of.wording),
     'file', jsonb_build_object(
       -- as the records say, which cannot be changed without a trace
       'file_id', file.file_id, 'sha256', told.sha256, 'file_size', told.file_size,
@@ -147,10 +130,44 @@ begin
     ) end,
     'issued_at', now(),
     'issued_by', jsonb_build_object(
-      'user_id', (select auth.uid()), 'role', private.caller_role(),
+      'user_id', (select auth.uid()), 'role', case when (select auth.uid()) is not null then private.caller_role() end,
       'name', nullif(signer_name, ''), 'office', nullif(signer_office, '')
     )
   );
+end
+$$;
+comment on function private.certificate_of(public.media_attachments, text, text, text) is 'A certificate as it would be now; records nothing.';
+revoke execute on function private.certificate_of(public.media_attachments, text, text, text) from public, anon, authenticated, service_role;
+grant execute on function private.certificate_of(public.media_attachments, text, text, text) to authenticated;
+
+create function public.custody_certificate(
+  file_id uuid, signer_name text default null, signer_office text default null, wording text default null
+)
+  returns jsonb
+  language plpgsql volatile
+  set search_path = ''
+as $$
+declare
+  file public.media_attachments;
+begin
+  if not private.caller_sees_sensitive() then
+    raise exception using errcode = 'PT403', message = 'forbidden', detail = 'for admins and police liaison';
+  end if;
+  -- row-level security: what may not be read does not exist
+  select m.* into file from public.media_attachments m where m.file_id = custody_certificate.file_id;
+  if not found then
+    raise exception using errcode = 'PT404', message = 'not_found';
+  end if;
+  wording := coalesce(wording, case private.caller_role() when 'saps_liaison' then 'saps' else 'municipality' end);
+  if wording not in ('municipality', 'saps') or length(signer_name) > 200 or length(signer_office) > 200 then
+    raise exception using errcode = 'PT400', message = 'invalid_request',
+      detail = 'wording: municipality or saps; signer_name, signer_office: at most 200 characters';
+  end if;
+  perform private.record_certificate(file, nullif(signer_name, ''), nullif(signer_office, ''));
+  -- last, since it holds the log until the commit
+  perform private.seal_custody(file.tenant_id, file.file_id);
+  -- a later snapshot than this statement's: it sees what was just recorded
+  return private.certificate_of(file, wording, signer_name, signer_office);
 end
 $$;
 comment on function public.custody_certificate(uuid, text, text, text) is

@@ -686,6 +686,7 @@ export type Database = {
           "path": string;
         }[];
       };
+      "custody_bundle": { Args: { "tracking_number": string }; Returns: Json };
       "custody_certificate": {
         Args: { "file_id": string; "signer_name"?: string; "signer_office"?: string; "wording"?: string };
         Returns: Json;
@@ -742,6 +743,10 @@ export type Database = {
       "publish_municipality_event": {
         Args: { "event": Json; "municipality_id": string; "sensitive"?: boolean };
         Returns: undefined;
+      };
+      "record_custody_bundle": {
+        Args: { "requested_by": string; "tracking_number": string };
+        Returns: number;
       };
       "record_inbound_message": {
         Args: {

@@ -52,6 +52,7 @@ const EVENT: Record<string, string> = {
   moved: "Moved",
   url_signed: "Access given",
   certified: "Certificate issued",
+  bundled: "Handed out in a court bundle",
   failed: "Not taken in",
   retried: "Another try asked for",
   deleted: "Deleted",

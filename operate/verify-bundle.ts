@@ -1,0 +1,62 @@
+// Whether a court bundle is whole, offline: npm run verify-bundle -- FILE.zip
+// Exit status: 0 all of it holds, 1 something does not, 2 it could not be read.
+import { verifyBundle } from "./bundle/verify.ts";
+import { readZip, type Source } from "./bundle/zip.ts";
+import { readOptions, runCommand, UsageError } from "./project.ts";
+
+const USAGE = "npm run verify-bundle -- FILE.zip    (asks nobody: no project, no network)";
+
+await runCommand(async (args) => {
+  const { positionals: [path, ...more] } = readOptions(USAGE, args, {}, true);
+  if (path === undefined || more.length > 0) throw new UsageError(USAGE);
+  try {
+    let bad = 0;
+    for (const { name, checks, facts } of await verifyBundle(await readZip(await open(path)))) {
+      const wrong = checks.filter(({ good }) => !good);
+      console.log(
+        `${wrong.length ? "WRONG " : "ok    "} ${name}: ${
+          checks.length - wrong.length
+        } of ${checks.length} checks hold`,
+      );
+      for (const { what } of wrong) console.log(`         WRONG: ${what}`);
+      for (const fact of facts) console.log(`         ${fact}`);
+      bad += wrong.length;
+    }
+    return bad === 0 ? 0 : 1;
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`${path} is no bundle, or not whole: ${(error as Error).message}`);
+  }
+});
+
+/** The file, read piece by piece. */
+async function open(path: string): Promise<Source> {
+  const { size } = await Deno.stat(path).catch((error) => {
+    throw new UsageError(`${path} cannot be read: ${error.message}\n${USAGE}`);
+  });
+  return {
+    size,
+    slice: (start, end) => ({
+      stream() {
+        let file: Deno.FsFile | undefined;
+        let at = start;
+        return new ReadableStream({
+          async pull(controller) {
+            file ??= await Deno.open(path);
+            await file.seek(at, Deno.SeekMode.Start);
+            const part = new Uint8Array(Math.min(256 * 1024, end - at));
+            const count = part.length ? await file.read(part) : null;
+            if (count) {
+              at += count;
+              controller.enqueue(part.subarray(0, count));
+            }
+            if (!count || at >= end) {
+              file.close();
+              controller.close();
+            }
+          },
+        });
+      },
+    }),
+  };
+}

@@ -1,0 +1,66 @@
+// verify.html, the page in every court bundle: opened from a disk, without a network, by somebody who has only the zip.
+import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { ticketFile } from "../support/files.ts";
+import { call } from "../support/functions.ts";
+import { makeTicket, ok, person, SECRET_KEY, service } from "../support/stack.ts";
+import { violations } from "./support/axe.ts";
+import { launchChromium } from "./support/chromium.ts";
+
+const root = new URL("../..", import.meta.url).pathname;
+
+Deno.test({
+  name:
+    "verify.html says that a whole bundle holds, and which file of a changed one does not; it asks no network",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    const directory = await Deno.makeTempDir();
+    const browser = await launchChromium("MAP * ~NOTFOUND");
+    try {
+      const admin = await person("admin");
+      const { id } = await makeTicket("mbombela", { is_sensitive: true });
+      const file = await ticketFile(admin, id);
+      await call("media-worker", { headers: { apikey: SECRET_KEY } });
+      const { tracking_number } = await ok(
+        service.from("tickets").select("tracking_number").eq("id", id).single(),
+      );
+      const zip = `${directory}/bundle.zip`;
+      const made = await new Deno.Command(Deno.execPath(), {
+        args: [
+          ...["run", "-A", "--no-check", "operate/bundle.ts"],
+          ...["--ticket", tracking_number, "--for", "the court", "--out", zip],
+        ],
+        cwd: root,
+      }).output();
+      assert(made.success, new TextDecoder().decode(made.stderr));
+      await new Deno.Command("unzip", { args: ["-q", zip], cwd: directory }).output();
+
+      const page = await browser.newPage();
+      const asked: string[] = [];
+      page.on("request", (request) => asked.push(request.url()));
+      await page.goto(`file://${directory}/${tracking_number}/verify.html`);
+      await page.setInputFiles("input", zip);
+      await page.getByRole("heading", { name: "All of it holds." }).waitFor();
+      const whole = await page.innerText("output");
+      assertStringIncludes(whole, "photo.jpg: as recorded, byte for byte");
+      assertStringIncludes(whole, "City of Mbombela recorded its receipt");
+      assertEquals(await violations(page), []);
+
+      const bytes = await Deno.readFile(zip);
+      const picture = new Uint8Array(await file.blob.arrayBuffer());
+      const text = new TextDecoder("latin1");
+      const at = text.decode(bytes).indexOf(text.decode(picture.slice(0, 64)));
+      bytes[at + 100]! ^= 1;
+      await Deno.writeFile(`${directory}/changed.zip`, bytes);
+      await page.setInputFiles("input", `${directory}/changed.zip`);
+      await page.getByRole("heading", { name: "Something in this bundle was changed." }).waitFor();
+      assertStringIncludes(await page.innerText("output"), "photo.jpg: NOT as recorded");
+      await page.setInputFiles("input", `${directory}/${tracking_number}/README.txt`);
+      await page.getByRole("heading", { name: "This is no bundle, or it is not whole." }).waitFor();
+      assertEquals(asked.filter((url) => !url.startsWith("file:") && !url.startsWith("blob:")), []);
+    } finally {
+      await browser.close();
+      await Deno.remove(directory, { recursive: true });
+    }
+  },
+});
