@@ -148,3 +148,32 @@ Deno.test("what comes while somebody looks elsewhere is a number in the title, a
   assertEquals(await page.title(), "Citizen reports");
   await leave();
 });
+
+Deno.test("files that failed are listed for staff, and lead to their tickets; GBV ones for those alone who may see them", async () => {
+  const photo = await sampleFile("burst-pipe.jpg");
+  const files = [{ ...photo, type: "video/mp4" }];
+  const open = await accepted(newSender(), number, { files });
+  const secret = await accepted(newSender(), gbvNumber, { files });
+  const [failed] = await settled(open.message_sid, 1);
+  const [hidden] = await settled(secret.message_sid, 1);
+  for (const role of ["ward_councillor", "admin"] as const) {
+    const { page, leave, complaints } = await stage.signIn(role, { viewport: { width: 375, height: 800 } });
+    const asked = page.waitForResponse("**/rest/v1/media_backlog*");
+    await page.getByRole("button", { name: "Files to look after" }).click();
+    const answer = await (await asked).text();
+    assert(answer.includes(failed!.file_id));
+    assertEquals(answer.includes(hidden!.file_id), role === "admin");
+    await page.locator(".backlog li").first().waitFor();
+    assertEquals(await violations(page), []);
+    await page.goBack();
+    await page.getByRole("heading", { name: "Tickets" }).waitFor();
+    await page.goForward();
+    const entry = page.locator(".backlog li").filter({
+      hasText: "Not received. It is not the kind of file it claims to be.",
+    });
+    await entry.first().getByRole("button").click();
+    await page.getByRole("heading", { name: /^TKT-/ }).waitFor();
+    assertEquals(complaints, []);
+    await leave();
+  }
+});

@@ -1,5 +1,6 @@
 /** The page of somebody signed in: the list, live, beside one open ticket. */
 import { readTicket, type Ticket, type TicketWindow } from "../../../client/mod.ts";
+import { backlog } from "./backlog.ts";
 import type { Client } from "./client.ts";
 import { announce, h } from "./dom.ts";
 import { followTickets } from "./follow.ts";
@@ -9,6 +10,7 @@ import { ticketList } from "./tickets.ts";
 import { type TicketView, ticketView } from "./ticket.ts";
 import { categoryText, CONNECTION, ROLE } from "./words.ts";
 
+const BACKLOG = "#files";
 /** Events of one ticket come in groups. */
 const SETTLE_MS = 200;
 /** Before another try where it could not be read. */
@@ -32,6 +34,7 @@ export function openDesk(
   const closed = new AbortController();
   const { signal } = closed;
   let opened: { id: string; sensitive: boolean; view: TicketView; end: AbortController } | undefined;
+  let backlogEnd: AbortController | undefined;
   let looking: ReturnType<typeof setTimeout> | undefined;
 
   const place = h("p", { class: "place" });
@@ -39,6 +42,14 @@ export function openDesk(
   const list = ticketList({ seesSensitive: seesSensitive(role), open: visit, changeWindow });
   const empty = h("p", { class: "quiet empty" }, "Choose a ticket to see it and its files.");
   const detail = h("section", { class: "detail", "aria-label": "Ticket" }, empty);
+  const toBacklog = h("button", {
+    type: "button",
+    click: () => {
+      if (location.hash !== BACKLOG) history.pushState(null, "", BACKLOG);
+      openBacklog();
+    },
+  }, "Files to look after");
+  if (isStaff(role)) list.element.append(toBacklog);
   const main = h("main", {}, list.element, detail);
   const element = h(
     "div",
@@ -61,10 +72,20 @@ export function openDesk(
     open(ticket);
   }
 
+  function openBacklog(): void {
+    end();
+    backlogEnd = new AbortController();
+    const page = backlog({ supabase, back, visit: (id) => location.hash = id, signal: backlogEnd.signal });
+    detail.replaceChildren(page.element);
+    main.dataset.view = "detail";
+    page.focus();
+  }
+
   async function showAddress(): Promise<void> {
+    if (location.hash === BACKLOG && isStaff(role)) return openBacklog();
     const id = location.hash.slice(1);
     if (!id) {
-      if (opened) leave();
+      if (opened || backlogEnd) leave();
       return;
     }
     const details = await readTicket(supabase, id, { signal }).catch(() => undefined);
@@ -88,6 +109,8 @@ export function openDesk(
     clearTimeout(looking);
     opened?.end.abort();
     opened = undefined;
+    backlogEnd?.abort();
+    backlogEnd = undefined;
     detail.replaceChildren(empty);
     delete main.dataset.view;
     list.mark(undefined);
