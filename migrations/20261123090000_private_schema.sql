@@ -141,28 +141,17 @@ end
 $$;
 comment on function private.caller_is_staff() is 'Whether the caller works for the municipality or its police liaison.';
 
--- SECURITY DEFINER: asked in policies of municipalities' own data, and of callers who may not read municipalities.
-create function private.municipality_requires_mfa(tenant uuid)
-  returns boolean
-  language plpgsql stable security definer
-  set search_path = ''
-as $$
-begin
-  return coalesce((select m.gbv_requires_mfa from public.municipalities m where m.id = tenant), false);
-end
-$$;
-comment on function private.municipality_requires_mfa(uuid) is 'Whether what is about gender-based violence asks for a second factor there.';
-
+-- SECURITY DEFINER: what the municipality asks for is looked up for callers who may not read municipalities.
 create function private.caller_sees_sensitive()
   returns boolean
-  language plpgsql stable parallel safe
+  language plpgsql stable parallel safe security definer
   set search_path = ''
 as $$
 begin
   return private.caller_role() in ('admin', 'saps_liaison')
     and (
       coalesce(auth.jwt() ->> 'aal' = 'aal2', false)
-      or not private.municipality_requires_mfa(private.caller_tenant())
+      or not exists (select from public.municipalities m where m.id = private.caller_tenant() and m.gbv_requires_mfa)
     );
 end
 $$;
@@ -177,7 +166,6 @@ revoke execute on function
   private.caller_tenant(),
   private.caller_role(),
   private.caller_is_staff(),
-  private.municipality_requires_mfa(uuid),
   private.caller_sees_sensitive()
   from public, anon, authenticated, service_role;
 grant execute on function
@@ -185,6 +173,5 @@ grant execute on function
   private.caller_tenant(),
   private.caller_role(),
   private.caller_is_staff(),
-  private.municipality_requires_mfa(uuid),
   private.caller_sees_sensitive()
   to anon, authenticated, service_role;

@@ -51,10 +51,9 @@ create policy "municipality topics: no client sends" on realtime.messages
 -- Tickets ------------------------------------------------------------------------------------------------------------
 
 -- Its values one by one: the plan for a row's fields would outlive a change of the table, and fail from then on.
-create function private.announce_ticket(
-  type text, tenant_id uuid, sensitive boolean, ticket_id uuid, status text,
-  tracking_number text default null, category text default null, severity text default null, updated_at timestamptz default null
-)
+-- Four fields on every topic, and no more: whoever joins later has the last days replayed, and reads rows as row-level security
+-- lets them at that time.
+create function private.announce_ticket(type text, tenant_id uuid, sensitive boolean, ticket_id uuid, status text)
   returns void
   language plpgsql volatile
   set search_path = ''
@@ -64,22 +63,18 @@ begin
     return; -- an adopted table may have such tickets: nobody is to be told
   end if;
   perform realtime.send(
-    case when sensitive or type = 'DELETE' then
-      jsonb_build_object('type', type, 'ticket_id', ticket_id, 'status', status, 'municipality_id', tenant_id)
-    else
-      jsonb_build_object('type', type, 'ticket_id', ticket_id, 'status', status, 'municipality_id', tenant_id,
-        'tracking_number', tracking_number, 'category', category, 'severity', severity, 'updated_at', updated_at)
-    end,
+    jsonb_build_object('type', type, 'ticket_id', ticket_id, 'status', status, 'municipality_id', tenant_id),
     'ticket_event',
     private.municipality_topic(tenant_id, sensitive),
     true
   );
 end
 $$;
-comment on function private.announce_ticket(text, uuid, boolean, uuid, text, text, text, text, timestamptz) is
-  'Tells its topic that a ticket came (INSERT), changed (UPDATE) or went (DELETE); of a sensitive one only type, id, status and municipality.';
+comment on function private.announce_ticket(text, uuid, boolean, uuid, text) is
+  'Tells its topic that a ticket came (INSERT), changed (UPDATE) or went (DELETE).';
+revoke execute on function private.announce_ticket(text, uuid, boolean, uuid, text) from public, anon, authenticated, service_role;
 
-create function private.announce_many_tickets(tenant_id uuid, sensitive boolean, size bigint, gone jsonb default null)
+create function private.announce_many_tickets(tenant_id uuid, sensitive boolean, size bigint, gone uuid[] default null)
   returns void
   language plpgsql volatile
   set search_path = ''
@@ -87,15 +82,45 @@ as $$
 begin
   perform realtime.send(
     jsonb_build_object('type', 'BULK', 'municipality_id', tenant_id, 'count', size)
-      || case when gone is null then '{}' else jsonb_build_object('left', gone) end,
+      || case
+        when gone is null then '{}'
+        -- Realtime drops a message of more than 256 KB without a word to anybody
+        when cardinality(gone) > 2000 then '{"reload": true}'
+        else jsonb_build_object('left', gone)
+      end,
     'ticket_event',
     private.municipality_topic(tenant_id, sensitive),
     true
   );
 end
 $$;
-comment on function private.announce_many_tickets(uuid, boolean, bigint, jsonb) is
-  'Tells a topic that so many of its tickets changed at once, on which dashboards fetch anew; and the ids of those that it may no longer see.';
+comment on function private.announce_many_tickets(uuid, boolean, bigint, uuid[]) is
+  'Tells a topic that so many of its tickets changed at once, on which dashboards fetch anew; and the ids of those that it may no longer see, or, of more than 2,000, that all are to be read again.';
+revoke execute on function private.announce_many_tickets(uuid, boolean, bigint, uuid[]) from public, anon, authenticated, service_role;
+
+create function private.forget_announcements(tenant_id uuid, tickets uuid[])
+  returns void
+  language plpgsql volatile
+  set search_path = ''
+as $$
+declare
+  since timestamptz;
+begin
+  select greatest(min(t.created_at), now() - interval '3 days') into since from public.tickets t where t.id = any (tickets);
+  delete from realtime.messages m
+  where m.inserted_at >= since at time zone 'UTC'
+    and m.topic = private.municipality_topic(forget_announcements.tenant_id, false)
+    and m.extension = 'broadcast' and m.private
+    and m.payload ->> 'ticket_id' = any (tickets::text[]);
+exception
+  when others then
+    -- a platform that does not let us: the messages hold ids and states, no words
+    raise warning 'earlier events stay: % (%)', sqlerrm, sqlstate;
+end
+$$;
+comment on function private.forget_announcements(uuid, uuid[]) is
+  'Takes what the general topic was told of tickets that turn sensitive out of what Realtime replays.';
+revoke execute on function private.forget_announcements(uuid, uuid[]) from public, anon, authenticated, service_role;
 
 -- SECURITY DEFINER: the writer of a ticket has no right to write realtime.messages, and must have none (that right is what
 -- lets a client broadcast); realtime.send would lose the message with no more than a warning.
@@ -130,12 +155,14 @@ begin
       select o.id = n.id and o.tenant_id = n.tenant_id and o.is_sensitive = n.is_sensitive into stays from old_rows o, new_rows n;
     end if;
     -- where the topic changed, the ticket leaves the old one and enters the new one
+    if tg_op = 'UPDATE' and stays is not true then
+      perform private.forget_announcements(o.tenant_id, array[o.id]) from old_rows o, new_rows n where n.is_sensitive and not o.is_sensitive;
+    end if;
     if tg_op = 'DELETE' or (tg_op = 'UPDATE' and stays is not true) then
       perform private.announce_ticket('DELETE', o.tenant_id, o.is_sensitive, o.id, o.status::text) from old_rows o;
     end if;
     if tg_op <> 'DELETE' then
-      perform private.announce_ticket(case when stays then 'UPDATE' else 'INSERT' end, n.tenant_id, n.is_sensitive, n.id, n.status::text,
-        n.tracking_number, n.category::text, n.severity::text, n.updated_at)
+      perform private.announce_ticket(case when stays then 'UPDATE' else 'INSERT' end, n.tenant_id, n.is_sensitive, n.id, n.status::text)
       from new_rows n;
     end if;
     return null;
@@ -161,18 +188,21 @@ begin
     -- Those who may no longer see a ticket are always told which. (A full join, since it is never a nested loop, for which
     -- a plan made when there were few rows would settle.)
     for topic in
-      select o.tenant_id, o.is_sensitive, count(*) as size, jsonb_agg(o.id) as gone
+      select o.tenant_id, o.is_sensitive, count(*) as size, array_agg(o.id) as gone
       from old_rows o
       full join new_rows n on n.id = o.id
       where o.tenant_id is not null and (o.tenant_id, o.is_sensitive) is distinct from (n.tenant_id, n.is_sensitive)
       group by 1, 2
     loop
+      if not topic.is_sensitive then
+        perform private.forget_announcements(topic.tenant_id, topic.gone);
+      end if;
       if topic.size > most then
         perform private.announce_many_tickets(topic.tenant_id, topic.is_sensitive, topic.size, topic.gone);
       else
         perform private.announce_ticket('DELETE', o.tenant_id, o.is_sensitive, o.id, o.status::text)
         from old_rows o
-        where o.tenant_id = topic.tenant_id and o.is_sensitive = topic.is_sensitive and topic.gone ? o.id::text;
+        where o.tenant_id = topic.tenant_id and o.is_sensitive = topic.is_sensitive and o.id = any (topic.gone);
       end if;
     end loop;
   end if;
@@ -181,15 +211,13 @@ begin
     if topic.size > most then
       perform private.announce_many_tickets(topic.tenant_id, topic.is_sensitive, topic.size);
     elsif tg_op = 'INSERT' then
-      perform private.announce_ticket('INSERT', n.tenant_id, n.is_sensitive, n.id, n.status::text,
-        n.tracking_number, n.category::text, n.severity::text, n.updated_at)
+      perform private.announce_ticket('INSERT', n.tenant_id, n.is_sensitive, n.id, n.status::text)
       from new_rows n
       where n.tenant_id = topic.tenant_id and n.is_sensitive = topic.is_sensitive;
     else
       perform private.announce_ticket(
         case when (o.tenant_id, o.is_sensitive) is not distinct from (n.tenant_id, n.is_sensitive) then 'UPDATE' else 'INSERT' end,
-        n.tenant_id, n.is_sensitive, n.id, n.status::text,
-        n.tracking_number, n.category::text, n.severity::text, n.updated_at)
+        n.tenant_id, n.is_sensitive, n.id, n.status::text)
       from new_rows n
       left join old_rows o on o.id = n.id
       where n.tenant_id = topic.tenant_id and n.is_sensitive = topic.is_sensitive;
@@ -328,8 +356,6 @@ comment on function public.publish_municipality_event(uuid, jsonb, boolean) is
 
 revoke execute on function
   private.municipality_topic(uuid, boolean),
-  private.announce_ticket(text, uuid, boolean, uuid, text, text, text, text, timestamptz),
-  private.announce_many_tickets(uuid, boolean, bigint, jsonb),
   private.announce_ticket_changes(),
   private.announce_media(),
   public.publish_municipality_event(uuid, jsonb, boolean)
