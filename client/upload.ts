@@ -1,6 +1,7 @@
 /** Uploads a file as evidence: hashed here, announced, and put where the answer says. */
 import type { Bucket, Purpose, UploadUrlRequest, UploadUrlResponse } from "./contracts.ts";
 import { EvidenceError, ofFunction, ofStorage } from "./errors.ts";
+import { typeOfFile } from "../shared/file-types.ts";
 import type { AnyClient } from "./types.ts";
 
 export interface UploadOptions {
@@ -27,7 +28,7 @@ export async function uploadEvidence(
   { purpose, ticketId, onProgress, signal }: UploadOptions,
 ): Promise<UploadedFile> {
   signal?.throwIfAborted();
-  const type = mediaType(file);
+  const type = typeOfFile(file.type, file.name ?? "");
   // Storage reads the type off the form's part, and takes none with parameters.
   const body = file.type === type ? file : new Blob([file], { type });
   // Web Crypto digests only what it has as a whole (and only on https or localhost); files are at most 50 MiB.
@@ -52,7 +53,7 @@ export async function uploadEvidence(
 
   // As storage-js's uploadToSignedUrl sends it, which tells no progress and cannot be aborted.
   const form = new FormData();
-  form.append("cacheControl", "3600");
+  form.append("cacheControl", "0");
   form.append("", body);
   onProgress?.(0);
   const put = "XMLHttpRequest" in globalThis ? putByXhr : putByFetch;
@@ -125,23 +126,6 @@ function putByXhr(
     signal?.addEventListener("abort", abort);
     request.send(body);
   }).finally(() => signal?.removeEventListener("abort", abort));
-}
-
-/** Types that browsers do not know by a file's name, and leave empty. */
-const BY_EXTENSION: Record<string, string> = {
-  heic: "image/heic",
-  "3gp": "video/3gpp",
-  mov: "video/quicktime",
-  amr: "audio/amr",
-  m4a: "audio/mp4",
-  ogg: "audio/ogg",
-  aac: "audio/aac",
-};
-
-/** Without parameters (a recorder's `audio/ogg; codecs=opus`). */
-function mediaType({ type, name = "" }: Blob & { name?: string }): string {
-  const extension = name.slice(name.lastIndexOf(".") + 1).toLowerCase();
-  return type.split(";")[0]!.trim().toLowerCase() || BY_EXTENSION[extension] || "application/octet-stream";
 }
 
 function hex(bytes: ArrayBuffer): string {

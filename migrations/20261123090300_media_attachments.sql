@@ -228,7 +228,7 @@ grant insert (
 ) on public.media_attachments to authenticated;
 
 -- SECURITY DEFINER: storage.buckets has row-level security and no policy, so callers cannot read the limits.
-create function private.check_bucket_limits(bucket text, content_type text, file_size bigint)
+create function private.check_bucket_limits(bucket text, content_type text, file_size bigint, from_resident boolean default false)
   returns bigint
   language plpgsql stable security definer
   set search_path = ''
@@ -242,9 +242,12 @@ begin
     raise exception using errcode = 'PT503', message = 'storage_not_configured',
       detail = format('bucket %s is missing or has no limits', bucket);
   end if;
-  if content_type is null or not content_type = any (limits.allowed_mime_types) then
+  if content_type is null or not content_type = any (limits.allowed_mime_types)
+    -- what is of no type we know is kept as received from a resident, and taken from nobody else
+    or (content_type = 'application/octet-stream' and not from_resident)
+  then
     raise exception using errcode = 'PT415', message = 'unsupported_media_type',
-      detail = format('%s accepts %s', bucket, array_to_string(limits.allowed_mime_types, ', '));
+      detail = format('%s accepts %s', bucket, array_to_string(array_remove(limits.allowed_mime_types, 'application/octet-stream'), ', '));
   end if;
   if file_size > limits.file_size_limit then
     raise exception using errcode = 'PT413', message = 'payload_too_large',
@@ -253,7 +256,7 @@ begin
   return limits.file_size_limit;
 end
 $$;
-comment on function private.check_bucket_limits(text, text, bigint) is
+comment on function private.check_bucket_limits(text, text, bigint, boolean) is
   'The largest file the bucket accepts, in bytes. Refuses what it does not accept: PT415 unsupported_media_type, PT413 payload_too_large.';
 
 -- Whoever announces files, by create_upload_slot or by the table itself: only what the bucket accepts, and no flood of them.
@@ -338,13 +341,13 @@ comment on function public.create_upload_slot(text, text, text, text, bigint, uu
 revoke execute on function
   private.bucket_for(text, boolean),
   private.caller_may_upload(text),
-  private.check_bucket_limits(text, text, bigint),
+  private.check_bucket_limits(text, text, bigint, boolean),
   private.check_announced(),
   public.create_upload_slot(text, text, text, text, bigint, uuid, text)
   from public, anon, authenticated, service_role;
 grant execute on function
   private.bucket_for(text, boolean),
   private.caller_may_upload(text),
-  private.check_bucket_limits(text, text, bigint),
+  private.check_bucket_limits(text, text, bigint, boolean),
   public.create_upload_slot(text, text, text, text, bigint, uuid, text)
   to authenticated;

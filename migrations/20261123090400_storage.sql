@@ -11,14 +11,16 @@ insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_typ
 values
   ('evidence', 'evidence', false, 50 * 1024 * 1024, array[
     'image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/heic', 'application/pdf', 'video/mp4',
-    'video/quicktime', 'video/3gpp', 'audio/ogg', 'audio/mpeg', 'audio/aac', 'audio/amr', 'audio/mp4', 'audio/x-m4a'
+    'video/quicktime', 'video/3gpp', 'audio/ogg', 'audio/mpeg', 'audio/aac', 'audio/amr', 'audio/mp4', 'audio/x-m4a',
+    'application/octet-stream'
   ]),
   ('documents', 'documents', false, 10 * 1024 * 1024, array[
     'image/jpeg', 'image/png', 'image/webp', 'application/pdf'
   ]),
   ('gbv-evidence', 'gbv-evidence', false, 50 * 1024 * 1024, array[
     'image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/heic', 'application/pdf', 'video/mp4',
-    'video/quicktime', 'video/3gpp', 'audio/ogg', 'audio/mpeg', 'audio/aac', 'audio/amr', 'audio/mp4', 'audio/x-m4a'
+    'video/quicktime', 'video/3gpp', 'audio/ogg', 'audio/mpeg', 'audio/aac', 'audio/amr', 'audio/mp4', 'audio/x-m4a',
+    'application/octet-stream'
   ])
 on conflict (id) do update set
   public = excluded.public,
@@ -289,7 +291,10 @@ begin
 
   if new.metadata ? 'size' then
     begin
-      perform private.check_bucket_limits(new.bucket_id, new.metadata ->> 'mimetype', (new.metadata ->> 'size')::bigint);
+      perform private.check_bucket_limits(
+        new.bucket_id, new.metadata ->> 'mimetype', (new.metadata ->> 'size')::bigint,
+        by_service and coalesce(record.source = 'whatsapp', false)
+      );
     exception
       when sqlstate 'PT413' or sqlstate 'PT415' or sqlstate 'PT503' then
         -- Storage shows a client the message of 42501 alone
@@ -346,7 +351,12 @@ begin
     file_size = excluded.file_size,
     status = case m.source when 'web' then 'stored' else m.status end,
     stored_at = case m.source when 'web' then excluded.stored_at else m.stored_at end,
-    last_error = case m.source when 'web' then null else m.last_error end,
+    -- of a resident's file the difference is shown: another type than declared, or none that we know
+    last_error = case
+      when m.source = 'web' then null
+      when excluded.content_type = 'application/octet-stream' then 'unsupported_media_type'
+      when excluded.content_type <> m.content_type then 'type_mismatch'
+    end,
     -- due at once: its hash is to be taken
     next_attempt_at = case m.source when 'web' then excluded.next_attempt_at else m.next_attempt_at end
   -- The guard has looked, but two uploads of one file_id may both have passed it: the row of the first decides.

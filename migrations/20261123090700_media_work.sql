@@ -115,7 +115,8 @@ declare
 begin
   perform private.hold_media(complete_media_transfer.file_id);
   update public.media_attachments m
-  set status = 'stored', sha256 = complete_media_transfer.sha256, stored_at = now(), last_error = null,
+  set status = 'stored', sha256 = complete_media_transfer.sha256, stored_at = now(),
+    last_error = case when m.last_error in ('type_mismatch', 'unsupported_media_type') then m.last_error end,
     attempts = greatest(m.attempts, 1), -- the webhook's own try was not claimed
     -- turned sensitive meanwhile: it is to be moved
     next_attempt_at = case when m.is_sensitive and m.bucket <> 'gbv-evidence' then '-infinity'::timestamptz end

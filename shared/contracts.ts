@@ -33,10 +33,13 @@ export const MAX_EXPIRES_IN_GBV = 900;
 export const UploadUrlRequest = z.strictObject({
   purpose: Purpose,
   filename: Filename,
-  /** As the file's `type`; no parameters. */
+  /** As the file's `type`: other names of a type are known, and of an empty one the file's name tells. */
   content_type: z.string().check(
     z.maxLength(255),
-    z.regex(/^[a-z0-9.+-]+\/[a-z0-9.+-]+$/, "must be a media type, like image/jpeg"),
+    z.regex(
+      /^([A-Za-z0-9.+-]+\/[A-Za-z0-9.+-]+(\s*;[ -~]*)?)?$/,
+      "must be a media type, like image/jpeg, or empty",
+    ),
   ),
   file_size: z.int().check(z.positive()),
   ticket_id: z.optional(z.guid()),

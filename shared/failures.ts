@@ -163,16 +163,16 @@ export const REASONS = {
     says: "It is too large.",
   },
   type_mismatch: {
-    means:
-      "the bytes are not of the type declared; Twilio still has the file. On a stored file: an upload whose bytes do not show the type its browser declared",
-    retry: "no",
+    means: "stored; its bytes do not show the type that was declared",
+    retry: "done",
     says: "It is not the kind of file it claims to be.",
     warns: "Warning: it is not the kind of file it claims to be. Take care when you open it.",
   },
   unsupported_media_type: {
-    means: "the bucket does not accept the type; Twilio still has the file",
-    retry: "no",
-    says: "This kind of file is not accepted.",
+    means: "from a resident, of no type we know: kept as received, and only handed out as a download",
+    retry: "done",
+    says: "This kind of file is not known.",
+    warns: "Warning: this kind of file is not known, and nothing checked it. Take care when you open it.",
   },
 } as const satisfies Record<string, FileReason>;
 

@@ -5,7 +5,7 @@ import { DatabaseClient } from "../platform/database.ts";
 import type { Fernet } from "../platform/fernet.ts";
 import { secretProject } from "../platform/project.ts";
 import { required, type Variables } from "../platform/settings.ts";
-import { normalType } from "../storage/media-type.ts";
+import { normalType } from "../file-types.ts";
 import { mediumName } from "../storage/object-name.ts";
 import type { IncomingMessage } from "../twilio/message.ts";
 import { sealerOf } from "./sealer.ts";

@@ -1,6 +1,7 @@
 /** A dashboard's upload: announced, then given a place that row-level security lets its user write to. */
 import * as z from "zod/mini";
 import { Bucket, type UploadUrlRequest, type UploadUrlResponse } from "../contracts.ts";
+import { typeOfFile } from "../file-types.ts";
 import { objectName } from "../storage/object-name.ts";
 import type { CallerServices } from "./services.ts";
 
@@ -25,7 +26,7 @@ export async function makeUploadSlot(
       purpose: file.purpose,
       filename: file.filename,
       object_name: objectName(file.filename),
-      content_type: file.content_type,
+      content_type: typeOfFile(file.content_type, file.filename),
       file_size: file.file_size,
       ticket_id: file.ticket_id ?? null,
       declared_sha256: file.sha256 ?? null,

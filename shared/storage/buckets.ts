@@ -1,5 +1,6 @@
 /** The buckets as the database has them (migrations/*_storage.sql; a test compares the two). */
 import type { Bucket, Purpose } from "../contracts.ts";
+import { AS_RECEIVED } from "./media-type.ts";
 
 const EVIDENCE_TYPES = [
   "image/jpeg",
@@ -17,6 +18,8 @@ const EVIDENCE_TYPES = [
   "audio/amr",
   "audio/mp4",
   "audio/x-m4a",
+  // what residents send by WhatsApp and is none of these; nobody else uploads it
+  AS_RECEIVED,
 ];
 const MiB = 1024 * 1024;
 

@@ -4,7 +4,7 @@ import { concat } from "deno-std/bytes/concat.js";
 import { encodeHex } from "deno-std/encoding/hex.js";
 import { BUCKETS } from "./buckets.ts";
 import { StorageServiceError } from "../platform/errors.ts";
-import { agreedType, normalType, sniffType } from "./media-type.ts";
+import { sniffType, storedType } from "./media-type.ts";
 import type { StorageService, StoredFile } from "./service.ts";
 
 /**
@@ -33,9 +33,9 @@ export interface TakenIn {
 }
 
 /**
- * Reads the source once and stores it under the type that declaration and bytes agree on. Nothing is stored, and
+ * Reads the source once and stores it under the type that its bytes show, or as received. Nothing is stored, and
  * StorageServiceError thrown, if it is larger than `maxBytes` or the bucket's limit (no more than that is read), shorter
- * or longer than announced, or of a type that the bucket does not accept or that it is not.
+ * or longer than announced, or of a type that the bucket does not accept.
  */
 export async function takeIn(
   storage: StorageService,
@@ -46,12 +46,15 @@ export async function takeIn(
   const limits = BUCKETS[target.bucket];
   const meter = new Meter(source, Math.min(maxBytes, limits.maxBytes));
   try {
-    if (!limits.types.includes(normalType(source.declaredType))) {
-      throw wrongType("Files of this type are not accepted.", "unsupported_media_type");
-    }
     const { head, ended } = await readHead(meter);
-    const contentType = agreedType(source.declaredType, await sniffType(head));
-    if (!contentType) throw wrongType("The file is not of its declared type.", "type_mismatch");
+    const contentType = storedType(source.declaredType, await sniffType(head), limits.types);
+    if (!contentType) {
+      throw new StorageServiceError(
+        "unsupported_media_type",
+        "Files of this type are not accepted.",
+        "unsupported_media_type",
+      );
+    }
     await storage.upload(target, ended ? head : stream(head, meter), contentType);
     if (!meter.ended) {
       throw new StorageServiceError(
@@ -156,8 +159,4 @@ function stream(head: Uint8Array, rest: Meter): ReadableStream<Uint8Array> {
       else controller.close();
     },
   });
-}
-
-function wrongType(message: string, reason: "type_mismatch" | "unsupported_media_type"): StorageServiceError {
-  return new StorageServiceError("unsupported_media_type", message, reason);
 }

@@ -98,7 +98,12 @@ const BAD_UPLOADS: [what: string, fields: Record<string, unknown>, code: Code, p
   ["no content_type", { content_type: undefined }, "invalid_request", "content_type"],
   ["content_type not one", { content_type: "jpeg" }, "invalid_request", "content_type"],
   ["content_type a number", { content_type: 1 }, "invalid_request", "content_type"],
-  ["content_type with parameters", { content_type: "image/jpeg;a=b" }, "invalid_request", "content_type"],
+  [
+    "content_type of no type we know",
+    { content_type: "application/octet-stream", filename: "a.exe" },
+    "unsupported_media_type",
+  ],
+  ["no type and a name that tells none", { content_type: "", filename: "letter" }, "unsupported_media_type"],
   ["web page", { content_type: "text/html" }, "unsupported_media_type"],
   ["SVG, which can run scripts", { content_type: "image/svg+xml" }, "unsupported_media_type"],
   ["a program", { content_type: "application/x-msdownload" }, "unsupported_media_type"],

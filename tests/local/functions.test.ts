@@ -86,7 +86,13 @@ Deno.test("functions of the stand-in", async (t) => {
             "SB_EXECUTION_ID",
             "PUBLIC_SUPABASE_URL",
           ],
-          ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_WEBHOOK_URL", "ENCRYPTION_KEY_CURRENT"],
+          [
+            "TWILIO_ACCOUNT_SID",
+            "TWILIO_AUTH_TOKEN",
+            "TWILIO_WEBHOOK_URL",
+            "CUSTODY_SIGNING_KEY",
+            "ENCRYPTION_KEY_CURRENT",
+          ],
           ["ALLOWED_ORIGINS", "EXTRA"],
         ].flat().sort(),
       );

@@ -93,7 +93,7 @@ Deno.test("object name: 20,000 random Unicode names give a valid key, the same e
 
 Deno.test("object name: an extension of every accepted type outlives any name", () => {
   const random = randomNumbers(4);
-  for (const type of BUCKETS.evidence.types) {
+  for (const type of BUCKETS.evidence.types.filter((type) => type !== "application/octet-stream")) {
     const extension = mediumName(0, type).slice("whatsapp-1.".length);
     assert(extension !== "bin", `${type} has an extension`);
     for (let round = 0; round < 50; round++) {

@@ -506,7 +506,6 @@ Deno.test("transfer: each failure is recorded with its reason, final or not", as
     ["payload_too_large", true, {
       twilio: () => new Response(PHOTO, { headers: { "content-length": "16777217" } }),
     }],
-    ["type_mismatch", true, { twilio: () => new Response("<html>") }],
     ["storage_unavailable", false, { upload: () => new Response("bad gateway", { status: 502 }) }],
     ["storage_refused", false, {
       upload: () => Response.json({ statusCode: "403", message: "no" }, { status: 400 }),

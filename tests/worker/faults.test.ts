@@ -187,12 +187,6 @@ const FOR_GOOD: {
   },
   { what: "never found", faults: { status: 404 }, reasons: ["media_not_found"], tries: 8 },
   { what: "larger than 16 MiB", faults: { oversize: 17 * MiB }, reasons: ["payload_too_large"], tries: 1 },
-  {
-    what: "of another type than declared",
-    file: async () => ({ ...await sampleFile("proof-of-residence.pdf"), type: "image/jpeg" }),
-    reasons: ["type_mismatch"],
-    tries: 1,
-  },
 ];
 const DELAYS = [1, 5, 15, 60, 180, 360, 720]; // minutes
 
