@@ -21,6 +21,9 @@ alter table public.municipalities enable row level security;
 create policy "everybody signed in reads their own municipality" on public.municipalities
   for select to authenticated
   using (id = (select private.caller_tenant()));
+create policy "municipalities: only one's own, whatever other policies there are" on public.municipalities
+  as restrictive for all to public
+  using (current_user = 'authenticated' and id = (select private.caller_tenant()));
 
 revoke all on public.municipalities from anon, authenticated, service_role;
 grant select on public.municipalities to authenticated;

@@ -197,18 +197,29 @@ comment on function private.caller_may_upload(text) is 'Whether the caller''s ro
 
 alter table public.media_attachments enable row level security;
 
-create policy "staff read their municipality's files, citizens their own, GBV only those who may" on public.media_attachments
+-- The permissive policies open the table to be judged; the restrictive ones decide, whatever policies a project has beside them.
+create policy "files: open to be read" on public.media_attachments
   for select to authenticated
+  using (tenant_id = (select private.caller_tenant()));
+
+create policy "files: staff read their municipality's, citizens their own, GBV only those who may" on public.media_attachments
+  as restrictive for select to public
   using (
-    tenant_id = (select private.caller_tenant())
+    current_user = 'authenticated'
+    and tenant_id = (select private.caller_tenant())
     and ((select private.caller_is_staff()) or created_by = (select auth.uid()))
     and (not is_sensitive or (select private.caller_sees_sensitive()))
   );
 
-create policy "everybody announces their own uploads" on public.media_attachments
+create policy "files: open to be announced" on public.media_attachments
   for insert to authenticated
+  with check (tenant_id = (select private.caller_tenant()));
+
+create policy "files: everybody announces their own uploads" on public.media_attachments
+  as restrictive for insert to public
   with check (
-    tenant_id = (select private.caller_tenant())
+    current_user = 'authenticated'
+    and tenant_id = (select private.caller_tenant())
     and created_by = (select auth.uid())
     and private.caller_may_upload(bucket)
     and (
@@ -219,6 +230,13 @@ create policy "everybody announces their own uploads" on public.media_attachment
       )
     )
   );
+
+create policy "files: no user changes a record" on public.media_attachments
+  as restrictive for update to public
+  using (false);
+create policy "files: no user deletes a record" on public.media_attachments
+  as restrictive for delete to public
+  using (false);
 
 revoke all on public.media_attachments from anon, authenticated, service_role;
 grant select on public.media_attachments to authenticated, service_role;

@@ -62,6 +62,11 @@ alter table private.custody_nodes enable row level security;
 create policy "police liaison and admins see what happened to files" on public.custody_records
   for select to authenticated
   using (tenant_id = (select private.caller_tenant()) and (select private.caller_sees_sensitive()));
+create policy "records: police liaison and admins only, whatever other policies there are" on public.custody_records
+  as restrictive for all to public
+  using (
+    current_user = 'authenticated' and tenant_id = (select private.caller_tenant()) and (select private.caller_sees_sensitive())
+  );
 create policy "nobody reads the logs' heads" on private.custody_logs for all to public using (false);
 create policy "nobody reads the nodes" on private.custody_nodes for all to public using (false);
 

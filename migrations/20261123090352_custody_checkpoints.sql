@@ -53,6 +53,16 @@ create policy "police liaison and admins read checkpoints" on public.custody_che
 create policy "police liaison and admins read time stamps" on public.custody_timestamps
   for select to authenticated
   using (tenant_id = (select private.caller_tenant()) and (select private.caller_sees_sensitive()));
+create policy "checkpoints: police liaison and admins only, whatever other policies there are" on public.custody_checkpoints
+  as restrictive for all to public
+  using (
+    current_user = 'authenticated' and tenant_id = (select private.caller_tenant()) and (select private.caller_sees_sensitive())
+  );
+create policy "time stamps: police liaison and admins only, whatever other policies there are" on public.custody_timestamps
+  as restrictive for all to public
+  using (
+    current_user = 'authenticated' and tenant_id = (select private.caller_tenant()) and (select private.caller_sees_sensitive())
+  );
 
 revoke all on public.custody_keys, public.custody_checkpoints, public.custody_timestamps from anon, authenticated, service_role;
 grant select on public.custody_keys, public.custody_checkpoints, public.custody_timestamps to authenticated, service_role;

@@ -1,7 +1,27 @@
 // A project has wide policies of its own on storage.objects. Ours are restrictive, so ours hold all the same.
 import { assert, assertEquals } from "../support/assert.ts";
-import { assertRefusal, canDownload, canSign, freshPath, ownFile, serviceFile } from "../support/files.ts";
-import { anonymous, connect, MUNICIPALITIES, ok, person, sample, service, sha256 } from "../support/stack.ts";
+import {
+  assertRefusal,
+  canDownload,
+  canSign,
+  freshPath,
+  ownFile,
+  serviceFile,
+  ticketFile,
+} from "../support/files.ts";
+import {
+  anonymous,
+  connect,
+  makeTicket,
+  MUNICIPALITIES,
+  ok,
+  person,
+  ROLES,
+  sample,
+  service,
+  sha256,
+  SLUGS,
+} from "../support/stack.ts";
 
 /** Another app's bucket, open to everybody, and a policy that allows everything everywhere. */
 async function withWidePolicies(run: (open: string) => Promise<void>): Promise<void> {
@@ -116,4 +136,43 @@ Deno.test("no user copies or moves evidence out into the open bucket, or somethi
       );
     }
   });
+});
+
+Deno.test("a wide policy beside ours on any table of ours shows nobody a row more", async () => {
+  const sql = connect();
+  const admin = await person("admin");
+  const ticket = await makeTicket("mbombela", { category: "gbv" });
+  await ticketFile(admin, ticket.id);
+  await serviceFile("gbv-evidence", "polokwane");
+  const tables = await sql<{ name: string; key: string }[]>`
+    select c.relname as name, string_agg(a.attname, ',' order by a.attname) as key
+    from pg_class c join pg_index i on i.indrelid = c.oid and i.indisprimary
+    join pg_attribute a on a.attrelid = c.oid and a.attnum = any (i.indkey)
+    where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and c.relname not in ('tickets', 'custody_keys')
+    group by 1`;
+  assert(tables.length >= 7, "the tables were not found");
+  const people = await Promise.all(SLUGS.flatMap((slug) => ROLES.map((role) => person(role, slug))));
+  const seen = async () => {
+    const rows: Record<string, unknown> = {};
+    for (const { name, key } of tables) {
+      for (const { supabase, role, slug } of people) {
+        const { data, error } = await supabase.from(name).select(key).order(key.split(",")[0]!).limit(1000);
+        rows[`${name}, ${role} of ${slug}`] = error?.code ?? data;
+      }
+      rows[`${name}, anonymous`] = (await anonymous.from(name).select(key)).error?.code;
+    }
+    return rows;
+  };
+  const before = await seen();
+  for (const { name } of tables) {
+    await sql.unsafe(
+      `create policy "wide open" on public.${name} for all to public using (true) with check (true)`,
+    );
+  }
+  try {
+    assertEquals(await seen(), before);
+  } finally {
+    for (const { name } of tables) await sql.unsafe(`drop policy "wide open" on public.${name}`);
+    await sql.end();
+  }
 });
