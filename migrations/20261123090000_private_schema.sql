@@ -109,10 +109,13 @@ create function private.caller_tenant()
   set search_path = ''
 as $$
 begin
-  return private.safe_uuid(auth.jwt() -> 'app_metadata' ->> 'tenant_id');
+  -- a token without a user is nobody's, whatever else it says
+  return case
+    when private.safe_uuid(auth.jwt() ->> 'sub') is not null then private.safe_uuid(auth.jwt() -> 'app_metadata' ->> 'tenant_id')
+  end;
 end
 $$;
-comment on function private.caller_tenant() is 'The municipality in the caller''s token; NULL means no access to anything.';
+comment on function private.caller_tenant() is 'The municipality in the caller''s token; NULL means no access to anything, and is what a token without a user gets.';
 
 create function private.caller_role()
   returns text
@@ -123,6 +126,7 @@ declare
   claimed constant text := auth.jwt() -> 'app_metadata' ->> 'role';
 begin
   return case
+    when private.safe_uuid(auth.jwt() ->> 'sub') is null then 'citizen'
     when claimed in ('field_worker', 'ward_councillor', 'manager', 'admin', 'saps_liaison') then claimed
     else 'citizen'
   end;

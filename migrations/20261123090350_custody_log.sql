@@ -537,7 +537,7 @@ declare
   tenant uuid;
   at_size bigint;
 begin
-  if (select auth.uid()) is not null and not private.caller_sees_sensitive() then
+  if (select auth.jwt()) ->> 'role' = 'authenticated' and not private.caller_sees_sensitive() then
     raise exception using errcode = 'PT403', message = 'forbidden', detail = 'for admins and police liaison';
   end if;
   -- row-level security: what may not be read does not exist
@@ -574,7 +574,7 @@ as $$
 declare
   at_size bigint;
 begin
-  if (select auth.uid()) is not null then
+  if (select auth.jwt()) ->> 'role' = 'authenticated' then
     if not private.caller_sees_sensitive() or private.caller_tenant() is null then
       raise exception using errcode = 'PT403', message = 'forbidden', detail = 'for admins and police liaison';
     end if;

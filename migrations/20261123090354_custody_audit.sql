@@ -231,7 +231,7 @@ as $$
 declare
   budget integer := 5000;
 begin
-  if (select auth.uid()) is not null then
+  if (select auth.jwt()) ->> 'role' = 'authenticated' then
     if not private.caller_sees_sensitive() or private.caller_tenant() is null then
       raise exception using errcode = 'PT403', message = 'forbidden', detail = 'for admins and police liaison';
     end if;

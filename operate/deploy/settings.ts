@@ -160,6 +160,9 @@ function checkUrl(text: string, ref: string, paths: string[]): string | undefine
 function checkOrigins(text: string): string | undefined {
   const bad = text.split(",").map((entry) => entry.trim())
     .filter((entry) => entry !== "*" && URL.parse(entry)?.origin !== entry);
+  if (text.includes("*") && text.trim() !== "*") {
+    return "a pattern lets nobody in: name each origin, or * alone";
+  }
   if (bad.length > 0) return "each must be an origin: scheme and host, no path and no slash at the end";
 }
 

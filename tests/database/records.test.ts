@@ -297,6 +297,32 @@ Deno.test("a user can have recorded what users do in their own municipality, and
   }
 });
 
+Deno.test("a token without a user is nobody's: it sees nothing, and is not taken for the system", async () => {
+  await makeTicket("mbombela");
+  await serviceFile("gbv-evidence", "mbombela");
+  const nobody = {
+    role: "authenticated",
+    app_metadata: { tenant_id: MUNICIPALITIES.mbombela.id, role: "admin" },
+  };
+  for (
+    const table of ["tickets", "media_attachments", "custody_records", "municipalities", "inbound_messages"]
+  ) {
+    const counts = `do $$ begin assert not exists (select from public.${table} limit 1), 'seen'; end $$`;
+    assertEquals(await actAs(nobody, counts), "let through", table);
+    if (table === "inbound_messages") continue;
+    assertEquals(
+      await actAs({ ...nobody, sub: crypto.randomUUID() }, counts),
+      "P0004",
+      `${table}: nothing to see at all`,
+    );
+  }
+  for (
+    const call of ["verify_custody()", "custody_consistency(0)", `custody_proof('${crypto.randomUUID()}')`]
+  ) {
+    assertEquals(await actAs(nobody, `select public.${call}`), "PT403", call);
+  }
+});
+
 Deno.test("the receipt of a file uploaded with the user's own token is the system's record, not the user's act", async () => {
   const citizen = await person("citizen");
   const { file, path } = await uploaded(citizen);

@@ -60,6 +60,7 @@ const WRONG: [name: string, value: string, says: RegExp][] = [
   ["TWILIO_WEBHOOK_URL", `${GOOD.TWILIO_WEBHOOK_URL}/`, /exactly \/functions\/v1\/twilio-media/],
   ["ALLOWED_ORIGINS", "https://a.example,https://b.example/", /no slash at the end/],
   ["ALLOWED_ORIGINS", "a.example", /scheme and host/],
+  ["ALLOWED_ORIGINS", "https://*.example.org", /a pattern lets nobody in/],
   ["TWILIO_ACCOUNT_SID", `SK${"0".repeat(32)}`, /AC and 32/],
   ["TWILIO_AUTH_TOKEN", "0".repeat(31), /32 hexadecimal/],
   ["ENCRYPTION_KEY_CURRENT", key(1).slice(4), /Fernet/],
