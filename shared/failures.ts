@@ -171,7 +171,7 @@ export const REASONS = {
   unsupported_media_type: {
     means: "from a resident, of no type we know: kept as received, and only handed out as a download",
     retry: "done",
-    says: "This kind of file is not known.",
+    says: "This kind of file is not accepted.",
     warns: "Warning: this kind of file is not known, and nothing checked it. Take care when you open it.",
   },
 } as const satisfies Record<string, FileReason>;

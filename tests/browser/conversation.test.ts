@@ -2,7 +2,7 @@
 // What residents wrote, as staff read it: in order, with its files; and a GBV report, opened step by step, each recorded.
 import { assert, assertEquals } from "../support/assert.ts";
 import { connect, MUNICIPALITIES, ok, service } from "../support/stack.ts";
-import { accepted, newSender, sampleFile, settled, ticketOf } from "../support/whatsapp.ts";
+import { accepted, mediaOf, newSender, sampleFile, settled, ticketOf } from "../support/whatsapp.ts";
 import { violations } from "./support/axe.ts";
 import { openStage, picturesDecoded, row, type Stage } from "./support/stage.ts";
 
@@ -151,11 +151,11 @@ Deno.test("what comes while somebody looks elsewhere is a number in the title, a
 
 Deno.test("files that failed are listed for staff, and lead to their tickets; GBV ones for those alone who may see them", async () => {
   const photo = await sampleFile("burst-pipe.jpg");
-  const files = [{ ...photo, type: "video/mp4" }];
-  const open = await accepted(newSender(), number, { files });
-  const secret = await accepted(newSender(), gbvNumber, { files });
-  const [failed] = await settled(open.message_sid, 1);
-  const [hidden] = await settled(secret.message_sid, 1);
+  const missing = { files: [photo], params: { MediaUrl0: "" } };
+  const open = await accepted(newSender(), number, missing);
+  const secret = await accepted(newSender(), gbvNumber, missing);
+  const [failed] = await mediaOf(open.message_sid);
+  const [hidden] = await mediaOf(secret.message_sid);
   for (const role of ["ward_councillor", "admin"] as const) {
     const { page, leave, complaints } = await stage.signIn(role, { viewport: { width: 375, height: 800 } });
     const asked = page.waitForResponse("**/rest/v1/media_backlog*");
@@ -169,7 +169,7 @@ Deno.test("files that failed are listed for staff, and lead to their tickets; GB
     await page.getByRole("heading", { name: "Tickets" }).waitFor();
     await page.goForward();
     const entry = page.locator(".backlog li").filter({
-      hasText: "Not received. It is not the kind of file it claims to be.",
+      hasText: "Not received. WhatsApp’s provider gave no file.",
     });
     await entry.first().getByRole("button").click();
     await page.getByRole("heading", { name: /^TKT-/ }).waitFor();

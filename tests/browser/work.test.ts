@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import { assert, assertEquals } from "../support/assert.ts";
 import { makeTicket, MUNICIPALITIES, ok, service, sha256 } from "../support/stack.ts";
-import { accepted, newSender, sampleFile, settled, ticketOf } from "../support/whatsapp.ts";
+import { accepted, newSender, sampleFile, ticketOf } from "../support/whatsapp.ts";
 import { openStage, picturesDecoded, row, type Stage } from "./support/stage.ts";
 
 let stage: Stage;
@@ -112,14 +112,14 @@ Deno.test("files are dropped onto the page; one that is refused says why", async
 Deno.test("a file that did not come is listed with the reason in words", async () => {
   const photo = await sampleFile("burst-pipe.jpg");
   const { message_sid } = await accepted(newSender(), MUNICIPALITIES.mbombela.number, {
-    files: [{ ...photo, type: "video/mp4" }, photo],
+    files: [photo, photo],
+    params: { MediaUrl0: "" },
     options: { media_faults: [null, { status: 500 }] },
   });
-  await settled(message_sid, 2);
   const { tracking_number } = await ticketOf(message_sid);
   const { page, leave } = await stage.signIn("ward_councillor");
   await row(page, tracking_number).click();
-  await page.getByText("Not received. It is not the kind of file it claims to be.").waitFor();
+  await page.getByText("Not received. WhatsApp’s provider gave no file.").waitFor();
   await page.getByText("Not here yet: we keep trying. WhatsApp’s provider could not be reached.").waitFor();
   assertEquals(await page.locator(".files :is(img, video, a)").count(), 0);
   await leave();
@@ -132,7 +132,7 @@ Deno.test("a citizen sees their own tickets, and nobody else's", async () => {
   assertEquals(await row(page, other.number).count(), 0);
   assertEquals(frames(), "");
   await row(page, "Water").click();
-  await page.getByText("Burst pipe at the corner").waitFor();
+  await page.locator("p.description").getByText("Burst pipe at the corner").waitFor();
   assertEquals(await page.getByRole("button", { name: "Change status" }).count(), 0);
   await leave();
 });
