@@ -284,6 +284,8 @@ class Subscription implements TicketSubscription {
   // Messages ----------------------------------------------------------------------------------------------------------
 
   #receive({ event, payload, meta }: Message): void {
+    // A replayed change is in the rows that are read after the join, or comes live as well: as that one it must not be known yet.
+    if (meta?.replayed && event === "ticket_event") return;
     const id = meta?.id ?? String(payload.id);
     if (this.#known.has(id)) return;
     this.#known.add(id);
@@ -291,8 +293,8 @@ class Subscription implements TicketSubscription {
       const [oldest] = this.#known;
       this.#known.delete(oldest!);
     }
-    // Replay before the first rows only tells which messages are old; replayed changes are in the rows read next.
-    if (meta?.replayed && (!this.#fetches || event === "ticket_event")) return;
+    // Replay before the first rows only tells which messages are old.
+    if (meta?.replayed && !this.#fetches) return;
     const { id: _, ...told } = payload;
     if (event === "ticket_event") this.#heed(told);
     else if (event === "media_event") {
