@@ -68,6 +68,7 @@ const inStacks: Step[] = [
     name: "docs, OpenAPI, database types",
     command: [...inStack, ...test(newest, "tests/docs", "tests/openapi")],
   },
+  { name: "fuzzing", command: [...inStack, ...test(newest, "tests/fuzz")] },
   { name: "the package", command: [...inStack, ...test(newest, "tests/package")] },
   { name: "deploy check", command: [...inStack, ...test(newest, "tests/deploy/bundle.test.ts")] },
   {

@@ -62,7 +62,7 @@ export function makeIdentifyCaller(variables: Variables): IdentifyCaller {
     // a token with the role service_role or anon is a key, not a user
     if (
       isPast(exp) || !audience || claims.role !== "authenticated" || !issuers.includes(claims.iss ?? "") ||
-      !claims.sub
+      typeof claims.sub !== "string" || claims.sub === ""
     ) {
       throw unauthorized("claims");
     }

@@ -48,5 +48,6 @@ const EXTENSIONS: Record<string, string> = {
 
 /** A name for a medium that came without one: `whatsapp-1.jpg` for the first. It says nothing of its sender. */
 export function mediumName(index: number, contentType: string): string {
-  return `whatsapp-${index + 1}.${EXTENSIONS[contentType] ?? "bin"}`;
+  const extension = Object.hasOwn(EXTENSIONS, contentType) ? EXTENSIONS[contentType] : "bin";
+  return `whatsapp-${index + 1}.${extension}`;
 }

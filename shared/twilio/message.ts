@@ -9,7 +9,7 @@ import { isMediaUrl } from "./media.ts";
 export interface IncomingMedium {
   /** NULL where the message gives none, or one that is not Twilio's. */
   url: string | null;
-  /** As Twilio declared it; `application/octet-stream` where it did not. */
+  /** As Twilio declared it; `application/octet-stream` where it did not, or as no media type. */
   contentType: string;
 }
 
@@ -41,6 +41,8 @@ export interface IncomingMessage {
 
 const SID = /^[A-Za-z]{2}[0-9a-fA-F]{32}$/;
 const MAX_MEDIA = 100;
+/** RFC 6838, with parameters. Anything else is no type: it may be words, and a file's type is kept in the clear. */
+const MEDIA_TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\s*(;|$)/i;
 /** Names of the sender in use; each may come without the others. */
 const IDENTITIES = ["From", "ExternalUserId", "ParentExternalUserId"];
 
@@ -79,10 +81,10 @@ function mediaCount(params: URLSearchParams): number {
 
 function medium(params: URLSearchParams, index: number): IncomingMedium {
   const url = params.get(`MediaUrl${index}`);
-  const type = clean(params.get(`MediaContentType${index}`) ?? "").trim();
+  const type = (params.get(`MediaContentType${index}`) ?? "").trim();
   return {
     url: url && isMediaUrl(url) ? url : null,
-    contentType: type && type.length <= 255 ? type : "application/octet-stream",
+    contentType: MEDIA_TYPE.test(type) ? type : "application/octet-stream",
   };
 }
 
@@ -98,7 +100,8 @@ function placeOf(params: URLSearchParams): Place | null {
 }
 
 function kindOf(params: URLSearchParams, place: Place | null, media: IncomingMedium[]): MessageKind {
-  if (params.get("OptOutType")) return "opt_out";
+  // another word is none of Twilio's: a message that is one opens no ticket, so nobody would read this one
+  if (/^(STOP|START|HELP)$/i.test(params.get("OptOutType") ?? "")) return "opt_out";
   if (place) return "location";
   if (["ButtonText", "ButtonPayload", "InteractiveData", "ListId"].some((name) => params.get(name))) {
     return "reply";

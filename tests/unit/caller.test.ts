@@ -204,7 +204,9 @@ Deno.test("caller: a token of the service or of nobody is not a user's", async (
 });
 
 Deno.test("caller: a token that names nobody is refused", async () => {
-  for (const sub of [undefined, ""]) await refused("unauthorized", await token({ ...CLAIMS, sub }));
+  for (const sub of [undefined, "", true, 1, ["x"], {}]) {
+    await refused("unauthorized", await token({ ...CLAIMS, sub }));
+  }
 });
 
 Deno.test("caller: a user of no municipality is forbidden", async () => {

@@ -108,4 +108,5 @@ Deno.test("object name: a medium without a name is called by its place and type,
   assertEquals(mediumName(9, "audio/ogg"), "whatsapp-10.ogg");
   assertEquals(mediumName(0, "text/vcard"), "whatsapp-1.bin");
   assertEquals(mediumName(0, "constructor/../x"), "whatsapp-1.bin");
+  assertEquals(mediumName(0, "constructor"), "whatsapp-1.bin");
 });

@@ -100,6 +100,7 @@ Deno.test("message: STOP and HELP are no report", async () => {
   for (const OptOutType of ["STOP", "HELP", "START"]) {
     assertEquals((await parse({ ...SMS, OptOutType })).kind, "opt_out");
   }
+  assertEquals((await parse({ ...SMS, OptOutType: "none" })).kind, "text"); // or nobody would read it
 });
 
 Deno.test("message: words come back as they were, without what a database cannot hold", async () => {
@@ -137,7 +138,7 @@ Deno.test("message: files are as many as it says or shows; each odd one keeps it
   assertEquals((await urls({ ...WHATSAPP, NumMedia: "1e9" })).length, 100);
   const { MediaUrl0: _, ...gone } = WHATSAPP;
   assertEquals(await urls(gone), [false, true]);
-  for (const type of ["", "x".repeat(256), "\0"]) {
+  for (const type of ["", "x".repeat(256), "\0", "constructor", "he hits me", "/", "a/", "image /jpeg"]) {
     assertEquals((await parse({ ...WHATSAPP, MediaContentType1: type })).media[1], {
       url: WHATSAPP.MediaUrl1,
       contentType: "application/octet-stream",
