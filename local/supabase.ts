@@ -141,7 +141,9 @@ export async function startSupabase(options: Options = {}): Promise<Supabase> {
     const realtime = await makeRealtime(context);
     started.push(realtime.stop);
     gateway.mount("realtime", realtime.handle);
-    if (functions && options.workerSeconds) started.push(startTimer(url, keys.secret, options.workerSeconds));
+    if (functions && options.workerSeconds) {
+      started.push(startTimer(url, secrets.MEDIA_WORKER_KEY!, options.workerSeconds));
+    }
     log("ready");
 
     const env = {
@@ -173,6 +175,7 @@ function makeSecrets(url: string): Record<string, string> {
     TWILIO_AUTH_TOKEN: bytes(16).toHex(),
     TWILIO_WEBHOOK_URL: `${url}/functions/v1/twilio-media`,
     CUSTODY_SIGNING_KEY: bytes(32).toBase64(),
+    MEDIA_WORKER_KEY: bytes(32).toBase64(),
     ENCRYPTION_KEY_CURRENT: bytes(32).toBase64({ alphabet: "base64url" }),
     SENDER_HASH_KEY: bytes(32).toBase64(),
     ALLOWED_ORIGINS: dashboardOrigins,
@@ -205,17 +208,17 @@ function startTwilio(secrets: Record<string, string>, port?: number) {
   });
 }
 
-/** What pg_cron and pg_net do on the platform. A round that is still going on is not doubled. */
+/** What pg_cron and pg_net do on the platform; rounds at once do each other no harm. */
 function startTimer(url: string, key: string, seconds: number): () => Promise<void> {
-  let round: Promise<unknown> | undefined;
+  let call: Promise<unknown> | undefined;
   const timer = setInterval(() => {
-    round ??= fetch(`${url}/functions/v1/media-worker`, { method: "POST", headers: { apikey: key } })
+    call ??= fetch(`${url}/functions/v1/media-worker`, { method: "POST", headers: { apikey: key } })
       .then((response) => response.body?.cancel(), () => {}) // the function's log says what went wrong
-      .finally(() => round = undefined);
+      .finally(() => call = undefined);
   }, seconds * 1000);
   return async () => {
     clearInterval(timer);
-    await round;
+    await call;
   };
 }
 

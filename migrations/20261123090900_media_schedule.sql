@@ -1,8 +1,18 @@
 -- The schedule: pg_cron calls the media worker each minute through pg_net, with the key from Vault. Two secrets name it
--- (Dashboard → Vault, or select vault.create_secret(value, name)):
+-- (Dashboard → Vault, or select vault.create_secret(value, name)); npm run deploy puts them there:
 --   media_worker_url   https://YOUR_PROJECT.supabase.co/functions/v1/media-worker
---   media_worker_key   a secret key, sb_secret_…
+--   media_worker_key   MEDIA_WORKER_KEY of the functions: it starts a round and can do nothing else
 -- Where the extensions are missing, something else must POST to that URL each minute with the key as `apikey`.
+
+create table if not exists private.media_worker_calls (
+  request_id bigint primary key,
+  called_at timestamptz not null default now()
+);
+comment on table private.media_worker_calls is
+  'The schedule''s calls of the last hour, by their id at pg_net: net._http_response says what became of each, and pg_cron does not.';
+alter table private.media_worker_calls enable row level security;
+create policy "nobody reads the schedule's calls" on private.media_worker_calls as restrictive for all to public using (false);
+revoke all on private.media_worker_calls from public, anon, authenticated, service_role;
 
 create function private.call_media_worker()
   returns void
@@ -13,6 +23,12 @@ declare
   url text;
   key text;
 begin
+  -- pg_cron keeps every run for ever: half a million rows a year
+  if extract(minute from now()) = 0 then
+    delete from cron.job_run_details d
+    using cron.job j
+    where j.jobid = d.jobid and j.jobname = 'media-worker' and d.start_time < now() - interval '7 days';
+  end if;
   -- nothing due costs one look at an index
   if not exists (select 1 from public.media_attachments m where m.next_attempt_at <= now()) then
     return;
@@ -23,20 +39,24 @@ begin
     raise warning 'the media worker is not called: put media_worker_url and media_worker_key into Vault';
     return;
   end if;
-  perform net.http_post(
+  delete from private.media_worker_calls c where c.called_at < now() - interval '1 hour';
+  insert into private.media_worker_calls (request_id)
+  select net.http_post(
     url => url, body => '{}'::jsonb,
     headers => jsonb_build_object('content-type', 'application/json', 'apikey', key),
-    timeout_milliseconds => 150000 -- a round takes a minute and what the last file takes
+    -- it answers at once, and works on; pg_net sends nobody else's calls until it has
+    timeout_milliseconds => 5000
   );
 end
 $$;
-comment on function private.call_media_worker() is 'Calls the media worker if anything is due. pg_cron runs it each minute.';
+comment on function private.call_media_worker() is
+  'Calls the media worker if anything is due, and cleans up after pg_cron. pg_cron runs it each minute.';
 revoke execute on function private.call_media_worker() from public, anon, authenticated, service_role;
 
 do $$
 begin
   if (select count(*) from pg_catalog.pg_available_extensions where name in ('pg_cron', 'pg_net')) < 2 then
-    raise notice 'pg_cron and pg_net are not here: call the media-worker function each minute in another way, by POST with a secret key as apikey.';
+    raise notice 'pg_cron and pg_net are not here: call the media-worker function each minute in another way, by POST with MEDIA_WORKER_KEY as apikey.';
     return;
   end if;
   create extension if not exists pg_cron with schema pg_catalog;

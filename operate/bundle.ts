@@ -36,7 +36,7 @@ await runCommand(async (args) => {
   // the worker signs a checkpoint that covers it; without one the bundle says so
   const worker = await fetch(`${project.url}/functions/v1/media-worker`, {
     method: "POST",
-    headers: { apikey: project.key },
+    headers: { apikey: project.key, prefer: "wait=120" },
   });
   await worker.body?.cancel();
   const { data, error } = await tables.rpc("custody_bundle", { tracking_number: ticket });

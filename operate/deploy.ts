@@ -99,7 +99,7 @@ async function deploy(args: string[]): Promise<number> {
       const result = await setSchedule(
         sql,
         `${url}/functions/v1/media-worker`,
-        settings.SUPABASE_SECRET_KEY!,
+        settings.MEDIA_WORKER_KEY!,
       );
       return [result, result.done];
     });

@@ -55,7 +55,12 @@ export type OpenedMessage = z.infer<typeof OpenedMessage>;
 export const OpenReportResponse = z.object({ messages: z.array(OpenedMessage) });
 export type OpenReportResponse = z.infer<typeof OpenReportResponse>;
 
-/** What a round of the media worker did. A job that failed is due again, or failed for good. */
+/** A round of the media worker has begun. */
+export const MediaWorkerAccepted = z.object({
+  request_id: z.guid().describe("the round's, in the log"),
+});
+
+/** What a round of the media worker did, for who waited for it. A job that failed is due again, or failed for good. */
 export const MediaWorkerResponse = z.object({
   done: z.int().nonnegative(),
   failed: z.int().nonnegative(),

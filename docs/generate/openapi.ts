@@ -33,6 +33,8 @@ interface Operation {
   security: Json[];
   parameters?: Json[];
   requestBody?: Json;
+  /** The content of its 202, where it answers before the work is done. */
+  accepted?: Json;
   /** The content of its 200. */
   answer: Json;
 }
@@ -139,7 +141,16 @@ const OPERATIONS: Operation[] = [
   {
     name: "media-worker",
     summary: "A round of the work that is due",
-    security: [{ secretKey: [] }],
+    security: [{ workerKey: [] }],
+    parameters: [{
+      name: "Prefer",
+      in: "header",
+      description: "`wait=SECONDS` (RFC 7240): answer when the round is done, if that is sooner.",
+      schema: { type: "string" },
+    }],
+    accepted: json("MediaWorkerAccepted", {
+      begun: { request_id: "7c0e4f0a-0000-4000-8000-000000000001" },
+    }),
     answer: json("MediaWorkerResponse", { round: { done: 3, failed: 0 } }),
   },
 ];
@@ -188,12 +199,12 @@ export function openApi(): Json {
           description:
             "A signed-in user's access token, with tenant_id and role in its app_metadata. supabase-js sends it by itself.",
         },
-        secretKey: {
+        workerKey: {
           type: "apiKey",
           in: "header",
           name: "apikey",
           description:
-            "A secret key of the project (`sb_secret_…`); a legacy service_role key may come as Bearer.",
+            "MEDIA_WORKER_KEY, or a secret key of the project (`sb_secret_…`); a legacy service_role key may come as Bearer.",
         },
         twilioSignature: {
           type: "apiKey",
@@ -207,7 +218,7 @@ export function openApi(): Json {
   };
 }
 
-function post({ name, summary, security, parameters, requestBody, answer }: Operation): Json {
+function post({ name, summary, security, parameters, requestBody, accepted, answer }: Operation): Json {
   return {
     operationId: name,
     summary,
@@ -217,6 +228,7 @@ function post({ name, summary, security, parameters, requestBody, answer }: Oper
     ...requestBody && { requestBody: { required: true, ...requestBody } },
     responses: {
       200: { description: "Done.", headers: HEADERS, ...answer },
+      ...accepted && { 202: { description: "Begun; it goes on.", headers: HEADERS, ...accepted } },
       ...errorResponses(name),
     },
   };

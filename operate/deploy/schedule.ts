@@ -14,7 +14,7 @@ export async function setSchedule(
   workerUrl: string,
   key: string,
 ): Promise<ScheduleResult> {
-  const otherwise = `or let something else POST to ${workerUrl} each minute, with a secret key as apikey`;
+  const otherwise = `or let something else POST to ${workerUrl} each minute, with MEDIA_WORKER_KEY as apikey`;
   const [has] = await sql`
     select to_regclass('vault.decrypted_secrets') is not null as vault, to_regclass('cron.job') is not null as cron,
       to_regnamespace('net') is not null as net`;
@@ -29,7 +29,7 @@ export async function setSchedule(
     sql,
     "media_worker_key",
     key,
-    "The secret key that the media worker asks for",
+    "MEDIA_WORKER_KEY, which lets pg_cron call the media worker",
   );
   const done = `URL ${url}, key ${secret}`;
   const missing = [...has!.cron ? [] : ["pg_cron"], ...has!.net ? [] : ["pg_net"]];
@@ -59,12 +59,29 @@ async function keepSecret(
   value: string,
   description: string,
 ): Promise<string> {
-  const [known] = await sql`select id, decrypted_secret from vault.decrypted_secrets where name = ${name}`;
+  const known = await secretOf(sql, name);
   if (!known) {
+    // one that is there and cannot be opened (a restored project has another root key) cannot be updated either
+    await sql`delete from vault.secrets where name = ${name}`;
     await sql`select vault.create_secret(${value}, ${name}, ${description})`;
     return "created";
   }
   if (known.decrypted_secret === value) return "unchanged";
   await sql`select vault.update_secret(${known.id}, ${value})`;
   return "updated";
+}
+
+/** A secret of Vault's, or undefined where there is none that can be opened. */
+async function secretOf(
+  sql: postgres.Sql,
+  name: string,
+): Promise<{ id: string; decrypted_secret: string } | undefined> {
+  try {
+    const [row] = await sql<{ id: string; decrypted_secret: string }[]>`
+      select id, decrypted_secret from vault.decrypted_secrets where name = ${name}`;
+    return row;
+  } catch (error) {
+    if ((error as { code?: string }).code === "42501") throw error;
+    return undefined;
+  }
 }

@@ -60,7 +60,7 @@ export const PROBLEMS = {
   net_missing: "create extension pg_net with schema extensions;",
   vault_secret_missing: "npm run deploy puts both into Vault; or select vault.create_secret(VALUE, NAME)",
   vault_url_wrong: `${RUNBOOK}#the-schedule-stopped`,
-  vault_key_refused: `${RUNBOOK}#the-schedule-stopped`,
+  vault_key_refused: "npm run deploy puts MEDIA_WORKER_KEY into the functions and into Vault",
   work_overdue: `${RUNBOOK}#the-schedule-stopped`,
   files_failed:
     `select * from public.media_backlog where situation = 'failed'; then ${RUNBOOK}#files-missing`,

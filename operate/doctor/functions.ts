@@ -1,8 +1,8 @@
 /** Whether the functions answer, and have the secrets they need. */
+import { authHeaders } from "../../shared/platform/project.ts";
 import { REQUIRED_SECRETS } from "../../shared/platform/settings.ts";
 import { type Probe, type ProbedProject, probeFunctions } from "../probe.ts";
 import type { Finding, Outcome } from "./findings.ts";
-import { isSecretKey } from "./schedule.ts";
 
 const FUNCTIONS = ["upload-url", "signed-url", "open-report", "twilio-media", "media-worker"] as const;
 const PROBLEM_OF = {
@@ -27,6 +27,17 @@ export async function functions(project: ProbedProject): Promise<[name: string, 
 
 function findingOf(problem: Finding["problem"], { name, found, todo }: Probe): Finding {
   return { problem, found: `${name}: ${found}`, todo, unknown: found === "not tried" };
+}
+
+/** Whether a key is a secret key of the project at `url`: it may read a table that users may not. */
+async function isSecretKey(url: string, key: string): Promise<boolean> {
+  const response = await fetch(`${url}/rest/v1/inbound_messages?select=message_sid&limit=0`, {
+    headers: authHeaders({ url, key }),
+    signal: AbortSignal.timeout(30_000),
+  });
+  await response.body?.cancel();
+  if (response.status >= 500) throw new Error(`the Data API answered ${response.status}`);
+  return response.ok;
 }
 
 /** The key that this command was given is one that lets in. */

@@ -1,9 +1,9 @@
 /** The media worker's round: takes what is due, one file at a time, until nothing is or its time is up. */
 import * as z from "zod/mini";
 import { Bucket, type MediaWorkerResponse } from "../contracts.ts";
-import { StorageServiceError } from "../platform/errors.ts";
+import { ServiceError, StorageServiceError } from "../platform/errors.ts";
 import type { Fernet } from "../platform/fernet.ts";
-import { log } from "../platform/log.ts";
+import { describe, log } from "../platform/log.ts";
 import { notConfigured } from "../platform/settings.ts";
 import { agreedType, sniffType } from "../storage/media-type.ts";
 import type { StorageService, StoredFile } from "../storage/service.ts";
@@ -14,7 +14,7 @@ import { readBackFiles } from "./read-back.ts";
 import type { SystemServices, WorkerServices } from "./services.ts";
 import { hashMismatch, transferMedium } from "./transfer.ts";
 
-/** Milliseconds of a round; a request must be answered within 150 s, and the last file begun may take a minute. */
+/** Milliseconds of a round; an isolate lives for 150 s, and the last file begun may take a minute. */
 const ROUND_MS = 60_000;
 /** Milliseconds that the custody log has at least. */
 const CUSTODY_MS = 10_000;
@@ -44,11 +44,30 @@ const Claim = z.nullable(z.union([
   z.object({ work: z.literal("more") }),
 ]));
 
+/** One round, with a line of log of its own when it ends, however it does. */
+export async function runRound(
+  services: WorkerServices,
+  context: { name: string; requestId: string },
+): Promise<MediaWorkerResponse> {
+  const started = performance.now();
+  const line = { function: context.name, request_id: context.requestId, job: "round" };
+  const ms = () => Math.round(performance.now() - started);
+  try {
+    const round = await runDueWork(services, context);
+    log({ ...line, code: "ok", ...round, ms: ms() });
+    return round;
+  } catch (error) {
+    const code = error instanceof ServiceError ? error.code : "internal";
+    log({ ...line, code, cause: describe(error), ms: ms() });
+    throw error;
+  }
+}
+
 /**
  * Works until nothing is due. Each job is claimed, done and noted by itself, so a round may die anywhere: what it held comes
  * due again when its lease ends. One line of log a job. Throws where the database cannot be asked or told.
  */
-export async function runDueWork(
+async function runDueWork(
   services: WorkerServices,
   context: { name: string; requestId: string },
 ): Promise<MediaWorkerResponse> {

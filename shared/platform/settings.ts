@@ -148,9 +148,9 @@ export const DESCRIPTIONS: Record<SecretName, Description> = {
     neededBy: ["twilio-media"],
   },
   MEDIA_WORKER_KEY: {
-    about: "lets the schedule call the media worker, in place of a secret key: `openssl rand -base64 32`",
+    about: "lets the schedule call the media worker, and nothing else: `openssl rand -base64 32`",
     where: RANDOM,
-    neededBy: [],
+    neededBy: ["media-worker"],
   },
   CUSTODY_SIGNING_KEY: {
     about: "signs custody checkpoints (an Ed25519 seed): `openssl rand -base64 32`",

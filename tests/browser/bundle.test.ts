@@ -20,7 +20,7 @@ Deno.test({
       const admin = await person("admin");
       const { id } = await makeTicket("mbombela", { is_sensitive: true });
       const file = await ticketFile(admin, id);
-      await call("media-worker", { headers: { apikey: SECRET_KEY } });
+      await call("media-worker", { headers: { apikey: SECRET_KEY, prefer: "wait=120" } });
       const { tracking_number } = await ok(
         service.from("tickets").select("tracking_number").eq("id", id).single(),
       );

@@ -27,7 +27,7 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterAll(() => stage.close());
 
 /** A round of the media worker. */
-const work = () => call("media-worker", { headers: { apikey: SECRET_KEY } });
+const work = () => call("media-worker", { headers: { apikey: SECRET_KEY, prefer: "wait=120" } });
 
 /** A photo of which far too much comes, the first time only. */
 async function failedPhoto() {

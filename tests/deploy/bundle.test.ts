@@ -90,6 +90,7 @@ function platformEnv(): Record<string, string> {
       "TWILIO_WEBHOOK_URL",
       "ENCRYPTION_KEY_CURRENT",
       "SENDER_HASH_KEY",
+      "MEDIA_WORKER_KEY",
     ],
     ["ALLOWED_ORIGINS", "PUBLIC_SUPABASE_URL"],
   ].flat();
@@ -163,7 +164,7 @@ for (const kind of Object.keys(KINDS) as Kind[]) {
     const { error } = await supabase.storage.from(bucket).uploadToSignedUrl(path, slot.body.token, sample());
     assertEquals(error, null);
 
-    const round = await ask(kind, "media-worker", { headers: { apikey: SECRET_KEY } });
+    const round = await ask(kind, "media-worker", { headers: { apikey: SECRET_KEY, prefer: "wait=120" } });
     assertEquals([round.status, round.body.failed], [200, 0], round.text);
     assert(round.body.done >= 1, round.text);
 

@@ -9,7 +9,7 @@ import { type ManagementApi, startManagement } from "../support/management.ts";
 const root = new URL("../..", import.meta.url).pathname;
 const SECRETS = [
   ["PUBLIC_SUPABASE_URL", "ALLOWED_ORIGINS", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_WEBHOOK_URL"],
-  ["ENCRYPTION_KEY_CURRENT", "SENDER_HASH_KEY"],
+  ["ENCRYPTION_KEY_CURRENT", "SENDER_HASH_KEY", "MEDIA_WORKER_KEY"],
 ].flat();
 
 let supabase: Supabase;
@@ -56,6 +56,7 @@ async function deploy(changes: Record<string, string | undefined> = {}, ...args:
     "ENCRYPTION_KEY_CURRENT",
     "ENCRYPTION_KEY_PREVIOUS",
     "SENDER_HASH_KEY",
+    "MEDIA_WORKER_KEY",
   ];
   for (const name of [...secret, "SUPABASE_SECRET_KEY", "SUPABASE_DB_URL"]) {
     const value = settings[name];
@@ -135,7 +136,7 @@ Deno.test("a migration that fails stops it before the functions, and tells what 
 Deno.test("the same command goes on where it stopped; without Vault it says what to do instead", async () => {
   const { code, text } = await deploy();
   assertEquals(code, 1, text);
-  assertMatch(text, /all 7 unchanged/);
+  assertMatch(text, /all 8 unchanged/);
   assertMatch(text, /\d+ applied/);
   assertStringIncludes(
     text,
@@ -155,24 +156,28 @@ Deno.test("a second run changes no secret and no table; with Vault and pg_cron i
   const before = api.requests.length;
   const { code, text } = await deploy();
   assertEquals(code, 0, text);
-  assertStringIncludes(text, "all 7 unchanged");
+  assertStringIncludes(text, "all 8 unchanged");
   assertStringIncludes(text, "up to date");
   assertStringIncludes(text, "URL created, key created, job made");
   assertEquals(changesOf(api.requests.slice(before)).filter((request) => request.endsWith("/secrets")), []);
   assertEquals(api.functions.get("upload-url")!.version, 2);
   assertEquals(await scheduled(), [
-    supabase.keys.secret,
+    supabase.env.MEDIA_WORKER_KEY!,
     `${supabase.url}/functions/v1/media-worker`,
     "media-worker",
   ]);
 });
 
 Deno.test("the schedule is set once, follows the key, and is told to be off where somebody switched it off", async () => {
-  const [url, key] = [`${supabase.url}/functions/v1/media-worker`, supabase.keys.secret];
+  const [url, key] = [`${supabase.url}/functions/v1/media-worker`, supabase.env.MEDIA_WORKER_KEY!];
   const again = () => setSchedule(supabase.connect("postgres"), url, key);
   assertEquals(await again(), { done: "URL unchanged, key unchanged, job active" });
-  await superuser()`update vault.secrets set secret = 'sb_secret_of_before' where name = 'media_worker_key'`;
+  await superuser()`update vault.secrets set secret = 'the one before' where name = 'media_worker_key'`;
   assertEquals(await again(), { done: "URL unchanged, key updated, job active" });
+  assertEquals(await scheduled(), [key, url, "media-worker"]);
+  // a restored project: what Vault has was sealed under another root key, and can be neither opened nor updated
+  await superuser()`update vault.secrets set secret = 'of another root key' where name = 'media_worker_key'`;
+  assertEquals(await again(), { done: "URL unchanged, key created, job active" });
   assertEquals(await scheduled(), [key, url, "media-worker"]);
 
   await superuser()`update cron.job set active = false`;
@@ -243,7 +248,12 @@ const PRETEND_VAULT_AND_CRON = `
   create table vault.secrets (
     id uuid primary key default gen_random_uuid(), name text unique, description text not null, secret text not null
   );
-  create view vault.decrypted_secrets as select s.*, s.secret as decrypted_secret from vault.secrets s;
+  create function vault.opened(secret text) returns text language plpgsql as $$
+  begin
+    if secret = 'of another root key' then raise exception using errcode = '22000', message = 'pgsodium_crypto_aead_det_decrypt_by_id: invalid ciphertext'; end if;
+    return secret;
+  end $$;
+  create view vault.decrypted_secrets as select s.*, vault.opened(s.secret) as decrypted_secret from vault.secrets s;
   create function vault.create_secret(
     new_secret text, new_name text default null, new_description text default '', new_key_id uuid default null
   ) returns uuid language sql as
@@ -251,7 +261,8 @@ const PRETEND_VAULT_AND_CRON = `
   create function vault.update_secret(
     secret_id uuid, new_secret text default null, new_name text default null, new_description text default null,
     new_key_id uuid default null
-  ) returns void language sql as 'update vault.secrets set secret = $2 where id = $1';
+  ) returns void language sql as
+  'update vault.secrets s set secret = $2 where id = $1 and vault.opened(s.secret) is not null';
   create schema cron;
   create table cron.job (
     jobid bigint generated always as identity, schedule text, command text, jobname text unique, active boolean default true

@@ -89,7 +89,7 @@ Deno.test("a database without our migrations", async () => {
 Deno.test("another project's secret key", async () => {
   const findings = await wrong({ secretKey: "sb_secret_of_another_project" });
   assertEquals(findings.length, 4, findings.join("\n"));
-  assertStringIncludes(findings[3]!, "media-worker with the secret key: 401 unauthorized instead of 200");
+  assertStringIncludes(findings[3]!, "media-worker with the secret key: 401 unauthorized instead of 202");
   for (const finding of findings) assertStringIncludes(finding, "key");
 });
 

@@ -19,6 +19,7 @@ const GOOD: Settings = {
   TWILIO_WEBHOOK_URL: `https://${REF}.supabase.co/functions/v1/twilio-media`,
   ENCRYPTION_KEY_CURRENT: key(1),
   SENDER_HASH_KEY: "x".repeat(32),
+  MEDIA_WORKER_KEY: "y".repeat(32),
   CUSTODY_SIGNING_KEY: btoa("x".repeat(32)),
 };
 
@@ -66,6 +67,7 @@ const WRONG: [name: string, value: string, says: RegExp][] = [
   ["ENCRYPTION_KEY_CURRENT", key(1).slice(4), /Fernet/],
   ["ENCRYPTION_KEY_PREVIOUS", "no key at all", /Fernet/],
   ["SENDER_HASH_KEY", "x".repeat(31), /32 characters/],
+  ["MEDIA_WORKER_KEY", "x".repeat(31), /32 characters/],
   ["TWILIO_API_KEY_SID", `AC${"0".repeat(32)}`, /SK and 32/],
   ["TWILIO_DELETE_MEDIA", "yes", /true or false/],
 ];
@@ -120,7 +122,7 @@ Deno.test("the file that docs/deploy.md makes has every setting, and keys that a
 
 Deno.test("the operator's own settings are no secrets of the functions; nor are empty ones", async () => {
   const secrets = secretsOf({ ...GOOD, TWILIO_DELETE_MEDIA: "" });
-  assertEquals(Object.keys(secrets).length, 8);
+  assertEquals(Object.keys(secrets).length, 9);
   assertEquals(Object.keys(secrets).filter((name) => name.startsWith("SUPABASE_")), []);
   assertEquals(await changed({ A: "1", B: "2", C: "3" }, { A: digest("1"), B: digest("1") }), ["B", "C"]);
 });

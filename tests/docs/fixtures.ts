@@ -39,7 +39,7 @@ function strictClient(key: string, failures: string[]): SupabaseClient<Database>
 export async function ticketAndFile() {
   const ticket = await makeTicket("mbombela");
   const known = await ticketFile(await person("manager"), ticket.id, { filename: "photo.jpg" });
-  await call("media-worker", { headers: { apikey: SECRET_KEY } });
+  await call("media-worker", { headers: { apikey: SECRET_KEY, prefer: "wait=120" } });
   return { ticket_id: ticket.id, file_id: known.fileId, path: known.path, bytes: known.blob };
 }
 

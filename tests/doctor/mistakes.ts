@@ -244,29 +244,46 @@ export const MISTAKES: Partial<Record<Problem, Mistake>> = {
     ways: [
       ["update cron.job_run_details set status = 'failed'"],
       ["update cron.job_run_details set start_time = now() - interval '1 hour'"],
+      ["delete from cron.job_run_details"],
+      ["update net._http_response set status_code = 503"],
+      ["update net._http_response set status_code = null, timed_out = true"],
+      ["delete from net._http_response"],
     ],
-    says: ["no run of media-worker succeeded", "the last good run of media-worker is 60 min ago"],
+    says: [
+      "no run of media-worker succeeded",
+      "the last good run of media-worker is 60 min ago",
+      "has not run within a day: just after the first deploy that is well",
+      "media-worker answered 503 to the last calls",
+      "media-worker answered nothing within 5 s to the last calls",
+      "pg_net has not sent the last calls",
+    ],
   },
   net_missing: { ways: [["drop table net.http_request_queue"]], says: ["pg_net is not here"] },
   vault_secret_missing: {
     ways: [
-      ["delete from vault.decrypted_secrets where name = 'media_worker_key'"],
-      ["delete from vault.decrypted_secrets where name = 'media_worker_url'"],
+      ["delete from vault.secrets where name = 'media_worker_key'"],
+      ["delete from vault.secrets where name = 'media_worker_url'"],
+      ["update vault.secrets set secret = 'of another root key' where name = 'media_worker_key'"],
     ],
-    says: ["Vault has no media_worker_key", "Vault has no media_worker_url"],
+    says: [
+      "Vault has no media_worker_key",
+      "Vault has no media_worker_url",
+      "media_worker_key in Vault cannot be opened",
+    ],
     alone: true,
   },
   vault_url_wrong: {
     ways: [[
-      "update vault.decrypted_secrets set decrypted_secret = 'https://another.invalid/' where name = 'media_worker_url'",
+      "update vault.secrets set secret = 'https://another.invalid/' where name = 'media_worker_url'",
     ]],
     says: ["is not this project's media-worker"],
   },
   vault_key_refused: {
     ways: [[
-      "update vault.decrypted_secrets set decrypted_secret = 'sb_secret_wrong' where name = 'media_worker_key'",
+      "update net._http_response set status_code = 401",
     ]],
-    says: ["media_worker_key in Vault is no secret key"],
+    says: ["media-worker refuses media_worker_key"],
+    alone: true,
   },
   work_overdue: {
     ways: [
@@ -458,14 +475,24 @@ export async function setUpSchedule(sql: postgres.Sql, url: string, key: string)
     'update cron.job j set active = coalesce($6, j.active) where j.jobid = $1';
     create schema net;
     create table net.http_request_queue (id bigint);
+    create table net._http_response (id bigint, status_code integer, timed_out boolean, error_msg text, created timestamptz);
+    insert into net._http_response (id, status_code) values (1, 202);
+    insert into private.media_worker_calls (request_id, called_at) values (1, now() - interval '1 minute');
     create schema vault;
-    create table vault.decrypted_secrets (name text, decrypted_secret text);
+    create table vault.secrets (name text, secret text);
+    create function vault.opened(secret text) returns text language plpgsql as $$
+    begin
+      if secret = 'of another root key' then raise exception using errcode = '22000', message = 'pgsodium_crypto_aead_det_decrypt_by_id: invalid ciphertext'; end if;
+      return secret;
+    end $$;
+    create view vault.decrypted_secrets as select name, vault.opened(secret) as decrypted_secret from vault.secrets;
     grant usage on schema cron, net, vault to postgres;
     grant select on cron.job to postgres;
+    grant select on all tables in schema net to postgres;
     insert into cron.job (jobid, schedule, command, active, jobname)
     values (1, '* * * * *', 'select private.call_media_worker()', true, 'media-worker');
     insert into cron.job_run_details (jobid, runid, status, start_time) values (1, 1, 'succeeded', now());
   `);
-  await sql`insert into vault.decrypted_secrets values
+  await sql`insert into vault.secrets values
     ('media_worker_url', ${`${url}/functions/v1/media-worker`}), ('media_worker_key', ${key})`;
 }

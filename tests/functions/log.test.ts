@@ -17,7 +17,7 @@ async function functionLog(): Promise<{ text: string; lines: LogLine[] }> {
 }
 
 /** A field of a line, whichever sort it is. */
-const jobOf = (line: LogLine) => "job" in line ? line : undefined;
+const jobOf = (line: LogLine) => "file_id" in line ? line : undefined;
 
 Deno.test({
   name: "every request and every job leaves one line, of a strict shape, with nothing of what was sent",
@@ -79,7 +79,7 @@ Deno.test({
     );
 
     // the worker: hashes of the uploads, and somebody without a key
-    await ask("media-worker", { headers: { apikey: SECRET_KEY } });
+    await ask("media-worker", { headers: { apikey: SECRET_KEY, prefer: "wait=120" } });
     await ask("media-worker", { headers: { apikey: word } });
 
     await until("each medium and upload has its line", async () => {
@@ -91,7 +91,7 @@ Deno.test({
     const { text, lines } = await functionLog();
 
     for (const { status, headers, text } of answers) {
-      const own = lines.filter((line) => line.request_id === headers.get("x-request-id") && !jobOf(line));
+      const own = lines.filter((line) => line.request_id === headers.get("x-request-id") && "status" in line);
       assertEquals(own.map((line) => "status" in line && line.status), [status], text);
     }
     for (const [sid, fileIds] of media) {

@@ -175,7 +175,11 @@ Deno.test("twilio-media: the document and the function accept and refuse the sam
 });
 
 Deno.test("media-worker: answers and refusals are as documented", async () => {
-  const answer = await call("media-worker", { headers: { apikey: SECRET_KEY } });
+  const begun = await call("media-worker", { headers: { apikey: SECRET_KEY } });
+  assertEquals(begun.status, 202);
+  assertEquals(responses.MediaWorkerAccepted.parse(begun.body), begun.body);
+  assertDocumented("media-worker", begun);
+  const answer = await call("media-worker", { headers: { apikey: SECRET_KEY, prefer: "wait=60" } });
   assertEquals(answer.status, 200);
   assertEquals(responses.MediaWorkerResponse.parse(answer.body), answer.body);
   assertDocumented("media-worker", answer);
@@ -192,6 +196,6 @@ Deno.test("every operation asks for what its function checks", () => {
     ["/signed-url", ["userToken"]],
     ["/open-report", ["userToken"]],
     ["/twilio-media", ["twilioSignature"]],
-    ["/media-worker", ["secretKey"]],
+    ["/media-worker", ["workerKey"]],
   ]);
 });

@@ -21,7 +21,7 @@ async function bundled(directory: string) {
   const admin = await person("admin");
   const { id } = await makeTicket("mbombela", { is_sensitive: true });
   const files = [await ticketFile(admin, id), await ticketFile(admin, id, { filename: "Foto – nº 2.jpg" })];
-  await call("media-worker", { headers: { apikey: SECRET_KEY } });
+  await call("media-worker", { headers: { apikey: SECRET_KEY, prefer: "wait=120" } });
   const { tracking_number } = await ok(
     service.from("tickets").select("tracking_number").eq("id", id).single(),
   );

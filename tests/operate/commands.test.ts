@@ -65,7 +65,7 @@ Deno.test("reconcile: bad arguments and missing secrets say what to do", async (
 
 Deno.test("verify-file: a file in hand is known by its bytes alone; a changed one is not", async () => {
   const file = await ownFile(await person("citizen"), "evidence");
-  await call("media-worker", { headers: { apikey: SECRET_KEY } });
+  await call("media-worker", { headers: { apikey: SECRET_KEY, prefer: "wait=120" } });
   const directory = await Deno.makeTempDir();
   try {
     const bytes = new Uint8Array(await file.blob.arrayBuffer());

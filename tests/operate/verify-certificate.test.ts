@@ -6,7 +6,7 @@ import { call } from "../support/functions.ts";
 import { ok, person, SECRET_KEY, sha256 } from "../support/stack.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
-const work = () => call("media-worker", { headers: { apikey: SECRET_KEY } });
+const work = () => call("media-worker", { headers: { apikey: SECRET_KEY, prefer: "wait=120" } });
 
 /** A file with several records, and its certificate with a checkpoint. */
 async function certified() {

@@ -13,6 +13,7 @@ const NAMES = [
   "TWILIO_WEBHOOK_URL",
   "ENCRYPTION_KEY_CURRENT",
   "SENDER_HASH_KEY",
+  "MEDIA_WORKER_KEY",
 ];
 
 /** What the stack's functions have, with changes; undefined leaves a variable out. */

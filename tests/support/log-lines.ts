@@ -21,8 +21,6 @@ export const RequestLine = z.strictObject({
   media: Count.optional(),
   messages: Count.optional(),
   duplicate: z.boolean().optional(),
-  done: Count.optional(),
-  failed: Count.optional(),
   detail: Detail.optional(),
   cause: Cause.optional(),
 });
@@ -52,12 +50,27 @@ export const JobLine = z.strictObject({
     "bytes",
   );
 
-export type LogLine = z.infer<typeof RequestLine> | z.infer<typeof JobLine>;
+/** A round of the media worker, when it has ended. */
+export const RoundLine = z.strictObject({
+  function: z.literal("media-worker"),
+  request_id: RequestId,
+  job: z.literal("round"),
+  code: z.enum(["ok", ...Object.keys(CODES)]),
+  ms: Count,
+  done: Count.optional(),
+  failed: Count.optional(),
+  cause: Cause.optional(),
+}).refine(
+  ({ code, done }) => (code === "ok") === (done !== undefined),
+  "a round that ended says what it did",
+);
+
+export type LogLine = z.infer<typeof RequestLine> | z.infer<typeof JobLine> | z.infer<typeof RoundLine>;
 
 /** Each line as it is meant; throws at one that is not. */
 export function parseLog(text: string): LogLine[] {
   return text.split("\n").filter((line) => line.startsWith("{")).map((line) => {
     const fields = JSON.parse(line);
-    return ("job" in fields ? JobLine : RequestLine).parse(fields);
+    return (fields.job === "round" ? RoundLine : "job" in fields ? JobLine : RequestLine).parse(fields);
   });
 }

@@ -29,7 +29,7 @@ function test(name: string, fn: () => Promise<void>): void {
 async function work(): Promise<void> {
   const response = await fetch(`${supabase.url}/functions/v1/media-worker`, {
     method: "POST",
-    headers: { apikey: supabase.keys.secret },
+    headers: { apikey: supabase.keys.secret, prefer: "wait=120" },
   });
   assert(response.ok, await response.text());
   await new Promise((resolve) => setTimeout(resolve, 50));

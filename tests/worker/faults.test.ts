@@ -42,7 +42,7 @@ interface Round {
 async function work(): Promise<Round> {
   const response = await fetch(`${supabase.url}/functions/v1/media-worker`, {
     method: "POST",
-    headers: { apikey: supabase.keys.secret },
+    headers: { apikey: supabase.keys.secret, prefer: "wait=120" },
     signal: AbortSignal.timeout(30_000),
   });
   return await response.json();

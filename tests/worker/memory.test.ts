@@ -38,7 +38,7 @@ Deno.test({
     const worker = () =>
       fetch(`${supabase.url}/functions/v1/media-worker`, {
         method: "POST",
-        headers: { apikey: supabase.keys.secret },
+        headers: { apikey: supabase.keys.secret, prefer: "wait=120" },
       }).then((response) => response.json());
     const show = (what: string, { before, grown }: { before: number; grown: number }) =>
       console.log(`${what}: ${before.toFixed(0)} MiB resident before, ${grown.toFixed(0)} more at the peak`);

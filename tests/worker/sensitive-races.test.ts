@@ -20,7 +20,7 @@ function test(name: string, fn: () => Promise<void>): void {
 function work(): Promise<{ done: number; failed: number }> {
   return fetch(`${supabase.url}/functions/v1/media-worker`, {
     method: "POST",
-    headers: { apikey: supabase.keys.secret },
+    headers: { apikey: supabase.keys.secret, prefer: "wait=120" },
   }).then((response) => response.json());
 }
 

@@ -14,10 +14,13 @@ import {
   SECRET_KEY,
   service,
   sha256,
+  URL_BASE,
 } from "../support/stack.ts";
 
+const WORKER_KEY = Deno.env.get("MEDIA_WORKER_KEY")!;
+
 const worker = (headers: Record<string, string | null> = {}, method = "POST") =>
-  call("media-worker", { method, headers: { apikey: SECRET_KEY, ...headers } });
+  call("media-worker", { method, headers: { apikey: SECRET_KEY, prefer: "wait=120", ...headers } });
 
 /** Works until nothing is due. */
 async function finish(): Promise<void> {
@@ -53,10 +56,11 @@ async function upload(
   return { fileId, bucket: "evidence", path, hash: await sha256(blob) };
 }
 
-Deno.test("nobody but a secret key starts a round", async () => {
+Deno.test("nobody but the worker's key and a secret key starts a round", async () => {
   const serviceToken = Deno.env.get("SUPABASE_SERVICE_ROLE_KEY")!;
   const refused: [string, Record<string, string | null>][] = [
     ["no key", { apikey: null }],
+    ["a part of the worker's key", { apikey: WORKER_KEY.slice(0, -1) }],
     ["the publishable key", { apikey: PUBLISHABLE_KEY }],
     ["the publishable key as Bearer", { apikey: null, authorization: `Bearer ${PUBLISHABLE_KEY}` }],
     ["a wrong key", { apikey: SECRET_KEY.slice(0, -1) + (SECRET_KEY.endsWith("A") ? "B" : "A") }],
@@ -78,12 +82,56 @@ Deno.test("nobody but a secret key starts a round", async () => {
 
   const accepted: Record<string, string | null>[] = [
     { apikey: SECRET_KEY },
+    { apikey: WORKER_KEY },
     { apikey: null, authorization: `Bearer ${SECRET_KEY}` },
     { apikey: serviceToken },
     { apikey: null, authorization: `Bearer ${serviceToken}` },
   ];
   for (const headers of accepted) assertEquals((await worker(headers)).status, 200);
   assert((await recordOf(fileId)).sha256);
+});
+
+Deno.test("the key that lies in pg_net's queue opens nothing but the worker", async () => {
+  for (
+    const path of ["rest/v1/inbound_messages", "rest/v1/tickets", "storage/v1/bucket", "auth/v1/admin/users"]
+  ) {
+    for (const bearer of [[], [["authorization", `Bearer ${WORKER_KEY}`]]] as [string, string][][]) {
+      const response = await fetch(`${URL_BASE}/${path}`, { headers: [["apikey", WORKER_KEY], ...bearer] });
+      assertEquals(response.status, 401, `${path}: ${await response.text()}`);
+    }
+  }
+  for (const name of ["upload-url", "signed-url", "open-report"]) {
+    assertEquals(
+      (await call(name, { headers: { apikey: WORKER_KEY }, token: WORKER_KEY })).status,
+      401,
+      name,
+    );
+  }
+});
+
+Deno.test("the worker answers at once, and works on: pg_net holds everybody's calls until it has", async () => {
+  await finish();
+  const files = await Promise.all(Array.from({ length: 8 }, () => upload(2_000_000)));
+  const begun = await Promise.all([worker({ prefer: null }), worker({ prefer: null })]);
+  for (const { status, body, headers } of begun) {
+    assertEquals([status, Object.keys(body)], [202, ["request_id"]]);
+    assertEquals(body.request_id, headers.get("x-request-id"));
+  }
+  const hashes = () => Promise.all(files.map(async ({ fileId }) => (await recordOf(fileId)).sha256));
+  assert((await hashes()).includes(null), "it answered when all was done");
+  await until("all are hashed", async () => !(await hashes()).includes(null));
+  // two rounds at once did nothing twice
+  for (const { fileId } of files) assertEquals(await eventsOf(fileId), ["received", "hashed"]);
+});
+
+Deno.test("who would rather wait for the round is told what it did, unless it takes longer", async () => {
+  await finish();
+  await upload();
+  assertEquals((await worker({ prefer: "respond-async, wait=60" })).body, { done: 1, failed: 0 });
+  for (const prefer of ["wait=0", "wait=x", "wait", "return=minimal", ""]) {
+    assertEquals((await worker({ prefer })).status, 202, prefer);
+  }
+  await finish();
 });
 
 Deno.test("any method but POST is refused, with a key too", async () => {
@@ -97,6 +145,7 @@ Deno.test("a round with a secret missing is refused before it begins", async () 
   for (
     const [name, code] of [
       ["ENCRYPTION_KEY_CURRENT", "not_configured"],
+      ["MEDIA_WORKER_KEY", "not_configured"],
       ["TWILIO_ACCOUNT_SID", "not_configured"],
       ["TWILIO_AUTH_TOKEN", "not_configured"],
       ["SUPABASE_URL", "storage_not_configured"],
