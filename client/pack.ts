@@ -1,6 +1,7 @@
 // Makes the package that a dashboard installs: `npm run package` leaves dist/citizen-evidence-client-VERSION.tgz.
 import { rolldown } from "rolldown";
 import { isolatedDeclarationSync } from "rolldown/experimental";
+import { verifyPage } from "../shared/bundle/verify-page.ts";
 
 const root = new URL("../", import.meta.url);
 const out = new URL("dist/client/", root);
@@ -17,6 +18,7 @@ const manifest = {
   exports: {
     ".": { types: "./mod.d.ts", default: "./mod.js" },
     "./react": { types: "./react.d.ts", default: "./react.js" },
+    "./bundle": { types: "./bundle.d.ts", default: "./bundle.js" },
   },
   peerDependencies: { "@supabase/supabase-js": "^2.119.1", react: ">=18" },
   peerDependenciesMeta: { react: { optional: true } },
@@ -26,8 +28,10 @@ await Deno.remove(out, { recursive: true }).catch(() => {});
 await Deno.mkdir(out, { recursive: true });
 
 const bundle = await rolldown({
-  input: ["mod", "react"].map((name) => new URL(`client/${name}.ts`, root).pathname),
-  external: (id) => !id.startsWith(".") && !id.startsWith("/"),
+  input: ["mod", "react", "bundle"].map((name) => new URL(`client/${name}.ts`, root).pathname),
+  // client-zip is 3 kB: not worth a dependency
+  external: (id) => id !== "client-zip" && !id.startsWith(".") && !id.startsWith("/"),
+  transform: { define: { VERIFY_PAGE: JSON.stringify(await verifyPage()) } },
 });
 await bundle.write({ dir: out.pathname, format: "esm", sourcemap: true, chunkFileNames: "core.js" });
 await bundle.close();

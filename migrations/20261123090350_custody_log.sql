@@ -253,7 +253,7 @@ begin
   -- a user's record is of their own municipality, and only of what users do; a token without a user is nobody's
   if (select auth.uid()) is null
     or tenant_id is distinct from private.caller_tenant()
-    or event not in ('url_signed', 'certified', 'retried', 'report_opened', 'marked_sensitive', 'message_moved')
+    or event not in ('url_signed', 'certified', 'bundled', 'retried', 'report_opened', 'marked_sensitive', 'message_moved')
   then
     raise exception using errcode = '42501', message = 'this is not for a user to record';
   end if;

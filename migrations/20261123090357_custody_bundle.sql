@@ -1,70 +1,112 @@
--- A court bundle: what `npm run bundle` puts into a zip, one certificate for each stored file of a ticket.
+-- A court bundle: a ticket's files, each with its certificate, in one zip. The dashboard makes it in the browser, `npm run bundle`
+-- with the secret key; both record here first what they hand out.
 
--- SECURITY DEFINER, in both: no API role reads the log's nodes, or writes records and names.
-create function public.record_custody_bundle(tracking_number text, requested_by text)
-  returns integer
+-- SECURITY DEFINER: no API role writes names of who asked, or what the system did.
+create function private.record_bundle(tenant_id uuid, files uuid[], requested_by text)
+  returns uuid
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 declare
-  file public.media_attachments;
-  salt bytea;
-  commitment text;
-  files integer := 0;
+  bundle_id constant uuid := gen_random_uuid();
+  salt constant bytea := uuid_send(gen_random_uuid());
+  commitment constant text := private.commitment(salt, requested_by);
+  details constant jsonb := jsonb_build_object('bundle_id', bundle_id, 'requested_by_commitment', commitment);
+  file uuid;
 begin
-  if coalesce(length(requested_by), 0) not between 1 and 200 then
-    raise exception using errcode = 'PT400', message = 'invalid_request', detail = 'requested_by: who asked for it, 1 to 200 characters';
-  end if;
-  for file in
-    select m.* from public.media_attachments m join public.tickets t on (t.tenant_id, t.id) = (m.tenant_id, m.ticket_id)
-    where t.tracking_number = record_custody_bundle.tracking_number and m.status = 'stored' and m.sha256 is not null
-    order by m.file_id
-  loop
-    salt := uuid_send(gen_random_uuid());
-    commitment := private.commitment(salt, requested_by);
-    insert into private.custody_signers values (commitment, file.tenant_id, salt, requested_by, null);
-    perform private.record_system_event(
-      file.tenant_id, 'bundled', jsonb_build_object('requested_by_commitment', commitment), file.file_id
-    );
-    files := files + 1;
+  insert into private.custody_signers values (commitment, record_bundle.tenant_id, salt, requested_by, null);
+  foreach file in array files loop
+    if (select auth.uid()) is not null then
+      perform private.record_user_event(record_bundle.tenant_id, 'bundled', details, file);
+    elsif (select auth.jwt()) ->> 'role' in ('authenticated', 'anon') then
+      raise exception using errcode = '42501', message = 'a token without a user is nobody''s';
+    else
+      perform private.record_system_event(record_bundle.tenant_id, 'bundled', details, file);
+    end if;
   end loop;
-  if files = 0 then
-    raise exception using errcode = 'PT404', message = 'not_found';
-  end if;
   -- last, since it holds the log until the commit
-  for file in
-    select m.* from public.media_attachments m join public.tickets t on (t.tenant_id, t.id) = (m.tenant_id, m.ticket_id)
-    where t.tracking_number = record_custody_bundle.tracking_number and m.status = 'stored' and m.sha256 is not null
-  loop
-    perform private.seal_custody(file.tenant_id, file.file_id);
+  foreach file in array files loop
+    perform private.seal_custody(record_bundle.tenant_id, file);
   end loop;
-  return files;
+  return bundle_id;
 end
 $$;
-comment on function public.record_custody_bundle(text, text) is
-  'Records, before anything is read, that the stored files of a ticket go into a bundle and who asked for it (by commitment); how many. The worker then makes a checkpoint that covers it. Raises PT404.';
-revoke execute on function public.record_custody_bundle(text, text) from public, anon, authenticated, service_role;
-grant execute on function public.record_custody_bundle(text, text) to service_role;
+comment on function private.record_bundle(uuid, uuid[], text) is
+  'Records that the caller hands files out in a bundle, with a commitment to who asked for it, and seals these records. Refuses a user of another municipality.';
+revoke execute on function private.record_bundle(uuid, uuid[], text) from public, anon, authenticated, service_role;
+grant execute on function private.record_bundle(uuid, uuid[], text) to authenticated, service_role;
 
-create function public.custody_bundle(tracking_number text)
+create function public.record_custody_bundle(ticket_id uuid, requested_by text, file_ids uuid[] default null)
   returns jsonb
-  language plpgsql stable security definer
+  language plpgsql volatile
+  set search_path = ''
+as $$
+declare
+  tenant uuid;
+  files uuid[];
+  bundle_id uuid;
+begin
+  if current_user = 'authenticated' and not private.caller_sees_sensitive() then
+    raise exception using errcode = 'PT403', message = 'forbidden', detail = 'for admins and police liaison';
+  end if;
+  if length(coalesce(trim(requested_by), '')) not between 1 and 200 then
+    raise exception using errcode = 'PT400', message = 'invalid_request', detail = 'requested_by: who asked for it, 1 to 200 characters';
+  end if;
+  -- row-level security: what may not be read does not exist
+  select m.tenant_id, array_agg(m.file_id order by m.created_at, m.file_id) into tenant, files
+  from public.media_attachments m
+  where m.ticket_id = record_custody_bundle.ticket_id and m.status = 'stored' and m.sha256 is not null
+    and (file_ids is null or m.file_id = any (file_ids))
+  group by m.tenant_id;
+  if files is null or cardinality(files) < (select count(distinct f) from unnest(file_ids) f) then
+    raise exception using errcode = 'PT404', message = 'not_found';
+  end if;
+  if cardinality(files) > 200 then
+    raise exception using errcode = 'PT400', message = 'invalid_request', detail = 'file_ids: at most 200 files a bundle';
+  end if;
+  bundle_id := private.record_bundle(tenant, files, trim(requested_by));
+  return jsonb_build_object(
+    'bundle_id', bundle_id, 'municipality_id', tenant, 'files', cardinality(files), 'log_size', private.custody_size(tenant)
+  );
+end
+$$;
+comment on function public.record_custody_bundle(uuid, text, uuid[]) is
+  'Records, before anything is read, that stored files of a ticket (all whose SHA-256 is known, or those named) go into a bundle, and who asked for it (by commitment). Answers with {bundle_id, municipality_id, files, log_size}. The worker then makes a checkpoint of that size or more. For admins, police liaison and the secret key. Raises PT400, PT403, PT404.';
+revoke execute on function public.record_custody_bundle(uuid, text, uuid[]) from public, anon, authenticated, service_role;
+grant execute on function public.record_custody_bundle(uuid, text, uuid[]) to authenticated, service_role;
+
+create function public.custody_bundle(bundle_id uuid, ticket_id uuid)
+  returns jsonb
+  language plpgsql stable
   set search_path = ''
 as $$
 begin
   return (
-    select coalesce(jsonb_agg(private.certificate_of(m, 'municipality') order by m.created_at, m.file_id), '[]')
-    from public.media_attachments m join public.tickets t on (t.tenant_id, t.id) = (m.tenant_id, m.ticket_id)
-    where t.tracking_number = custody_bundle.tracking_number and m.status = 'stored'
-      -- only what was recorded as handed out, a moment ago
+    select coalesce(jsonb_agg(
+      private.certificate_of(m, case private.caller_role() when 'saps_liaison' then 'saps' else 'municipality' end)
+      order by m.created_at, m.file_id
+    ), '[]')
+    from public.media_attachments m
+    where m.ticket_id = custody_bundle.ticket_id and m.status = 'stored'
+      -- only what the caller recorded as handed out, a moment ago
       and exists (
         select from public.custody_records r
-        where r.file_id = m.file_id and r.event = 'bundled' and r.recorded_at > now() - interval '1 hour'
+        where r.file_id = m.file_id and r.event = 'bundled' and r.details ->> 'bundle_id' = custody_bundle.bundle_id::text
+          and r.user_id is not distinct from (select auth.uid()) and r.recorded_at > now() - interval '1 hour'
       )
   );
 end
 $$;
-comment on function public.custody_bundle(text) is
-  'A certificate for each file of a ticket that record_custody_bundle recorded within the last hour.';
-revoke execute on function public.custody_bundle(text) from public, anon, authenticated, service_role;
-grant execute on function public.custody_bundle(text) to service_role;
+comment on function public.custody_bundle(uuid, uuid) is
+  'A certificate for each file of a bundle that the caller recorded within the last hour. For admins, police liaison and the secret key; nobody else sees records.';
+revoke execute on function public.custody_bundle(uuid, uuid) from public, anon, authenticated, service_role;
+grant execute on function public.custody_bundle(uuid, uuid) to authenticated, service_role;
+-- what makes a certificate, for the command
+grant execute on function
+  private.certificate_of(public.media_attachments, text, text, text),
+  private.certificate_wording(text),
+  private.recorded_file(uuid),
+  private.file_fault(public.media_attachments),
+  private.custody_hash(public.custody_records),
+  private.commitment(bytea, text)
+  to service_role;

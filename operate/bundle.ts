@@ -1,59 +1,108 @@
-// A court bundle of a ticket's files: npm run bundle -- --ticket TKT-… --for "who asked for it" [--out FILE.zip]
-// Exit status: 0 it is made, 1 there is nothing to bundle, 2 it could not be made.
+// A court bundle of a ticket's files: npm run bundle -- --ticket TKT-… --for "who asked for it" [--messages] [--out FILE.zip]
+// Exit status: 0 it is made, 1 there is nothing to bundle or a file is not as recorded, 2 it could not be made.
 import { makeZip } from "client-zip";
-import { StorageService } from "../shared/storage/service.ts";
+import { bag, bundleName } from "../shared/bundle/bag.ts";
+import { openMessages } from "../shared/bundle/messages.ts";
+import { BundleRefused, prepareBundle } from "../shared/bundle/prepare.ts";
 import type { Bucket } from "../shared/contracts.ts";
-import type { Certificate } from "../shared/evidence/proof.ts";
-import { bag } from "./bundle/bag.ts";
-import { connectProject, operatorEnvironment, readOptions, runCommand, UsageError } from "./project.ts";
+import { unseal } from "../shared/evidence/report.ts";
+import { sealerOf } from "../shared/evidence/sealer.ts";
+import { StorageService } from "../shared/storage/service.ts";
+import { verifyPage } from "../shared/bundle/verify-page.ts";
+import {
+  connectProject,
+  needed,
+  operatorEnvironment,
+  readOptions,
+  runCommand,
+  UsageError,
+} from "./project.ts";
 
 const USAGE =
-  `npm run bundle -- --ticket TKT-… --for "Sgt Nkosi, CAS 12/11/2026" [--out FILE.zip] [--env-file FILE]    (SUPABASE_URL and
-SUPABASE_SECRET_KEY name the project. --for: who asked for it; the log gets a commitment to it)`;
+  `npm run bundle -- --ticket TKT-… --for "Sgt Nkosi, CAS 12/11/2026" [--files ID,ID] [--messages] [--senders]
+  [--out FILE.zip] [--env-file FILE]    (SUPABASE_URL and SUPABASE_SECRET_KEY name the project. --for: who asked for it; the log
+gets a commitment to it. --files: not all of the ticket's. --messages: what the reporter wrote, opened with ENCRYPTION_KEY_CURRENT;
+--senders: and who they are. Opening is recorded)`;
 
 await runCommand(async (args) => {
   const { values } = readOptions(USAGE, args, {
     ticket: { type: "string" },
     for: { type: "string" },
+    files: { type: "string" },
+    messages: { type: "boolean" },
+    senders: { type: "boolean" },
     out: { type: "string" },
     "env-file": { type: "string" },
   });
-  const { ticket, for: requestedBy } = values;
-  if (!ticket || !requestedBy) throw new UsageError(USAGE);
+  const { ticket, for: requestedBy, files } = values;
+  if (!ticket || !requestedBy || (values.senders && !values.messages)) throw new UsageError(USAGE);
   const out = values.out ?? `${ticket}.zip`;
-  const { project, tables } = connectProject(operatorEnvironment(values["env-file"]));
+  const environment = operatorEnvironment(values["env-file"]);
+  const { project, tables } = connectProject(environment);
+  if (values.messages) needed(environment, "ENCRYPTION_KEY_CURRENT", "without it no message can be opened");
+  const sealer = values.messages ? await sealerOf(environment) : undefined;
 
-  // recorded before anything is read
-  const recorded = await tables.rpc("record_custody_bundle", {
-    tracking_number: ticket,
-    requested_by: requestedBy,
+  const { data: tickets, error } = await tables.from("tickets").select("id").eq("tracking_number", ticket);
+  if (error) throw error;
+  const [found, ...others] = tickets as { id: string }[];
+  if (others.length > 0) throw new UsageError(`${ticket} is the number of ${tickets.length} tickets.`);
+  const prepared = found && await prepareBundle(tables, {
+    ticketId: found.id,
+    requestedBy,
+    fileIds: files?.split(","),
+    // the worker signs a checkpoint that covers it; without one the bundle says so
+    async recorded() {
+      const worker = await fetch(`${project.url}/functions/v1/media-worker`, {
+        method: "POST",
+        headers: { apikey: project.key, prefer: "wait=120" },
+      });
+      await worker.body?.cancel();
+    },
+  }).catch((error) => {
+    if (error instanceof BundleRefused && error.code === "not_found") return undefined;
+    throw error instanceof BundleRefused && error.cause ? error.cause : error;
   });
-  if (recorded.error?.message === "not_found") {
-    console.log(`${ticket} has no stored file, or there is no such ticket.`);
+  if (!prepared) {
+    console.log(`${ticket} has no such stored file whose SHA-256 is known, or there is no such ticket.`);
     return 1;
   }
-  if (recorded.error) throw recorded.error;
-  // the worker signs a checkpoint that covers it; without one the bundle says so
-  const worker = await fetch(`${project.url}/functions/v1/media-worker`, {
-    method: "POST",
-    headers: { apikey: project.key, prefer: "wait=120" },
+  const { bundleId, certificates } = prepared;
+  const include_sender = values.senders ?? false;
+  const messages = sealer && await openMessages(tables, found.id, async (message_sids) => {
+    const { data, error } = await tables.rpc("open_bundle_messages", {
+      bundle_id: bundleId,
+      message_sids,
+      include_sender,
+    });
+    if (error) throw error;
+    return await unseal(sealer, data, include_sender);
   });
-  await worker.body?.cancel();
-  const { data, error } = await tables.rpc("custody_bundle", { tracking_number: ticket });
-  if (error) throw error;
-  const certificates = data as unknown as Certificate[];
+
   const storage = new StorageService(project, project.url);
-  const read = ({ bucket, path }: { bucket: string; path: string }) =>
-    storage.read({ bucket: bucket as Bucket, path });
+  const altered: string[] = [];
+  const parts = bag({
+    name: bundleName(ticket, found.id),
+    bundleId,
+    certificates,
+    messages,
+    page: await verifyPage(),
+    read: async ({ bucket, path }) =>
+      await new Response(await storage.read({ bucket: bucket as Bucket, path })).blob(),
+  }, { altered: ({ file_id, filename }) => altered.push(`${filename} (${file_id})`) });
   const file = await Deno.open(out, { write: true, createNew: true, mode: 0o600 }).catch((cause) => {
     throw new UsageError(`${out} cannot be made: ${cause.message}`);
   });
-  await makeZip(bag(ticket, certificates, read)).pipeTo(file.writable);
+  await makeZip(parts).pipeTo(file.writable).catch(async (error) => {
+    await Deno.remove(out);
+    throw error;
+  });
   console.log(
-    `${out}: ${certificates.length} files. Check it with npm run verify-bundle -- ${out}, or with verify.html in it.`,
+    `${out}: ${certificates.length} files${messages ? `, ${messages.messages.length} messages` : ""}. ` +
+      `Check it with npm run verify-bundle -- ${out}, or with verify.html in it.`,
   );
-  if (!certificates[0]?.checkpoint) {
+  if (!certificates[0]!.checkpoint) {
     console.log("Its log has no signed checkpoint: set CUSTODY_SIGNING_KEY, then make it again.");
   }
-  return 0;
+  for (const name of altered) console.log(`WRONG: ${name} is not what was recorded. The bundle shows it.`);
+  return altered.length > 0 ? 1 : 0;
 });

@@ -1,7 +1,7 @@
 // Whether a court bundle is whole, offline: npm run verify-bundle -- FILE.zip
 // Exit status: 0 all of it holds, 1 something does not, 2 it could not be read.
-import { verifyBundle } from "./bundle/verify.ts";
-import { readZip, type Source } from "./bundle/zip.ts";
+import { verifyBundle } from "../shared/bundle/verify.ts";
+import { readZip, type Source } from "../shared/bundle/zip.ts";
 import { readOptions, runCommand, UsageError } from "./project.ts";
 
 const USAGE = "npm run verify-bundle -- FILE.zip    (asks nobody: no project, no network)";
@@ -11,7 +11,7 @@ await runCommand(async (args) => {
   if (path === undefined || more.length > 0) throw new UsageError(USAGE);
   try {
     let bad = 0;
-    for (const { name, checks, facts } of await verifyBundle(await readZip(await open(path)))) {
+    for (const { name, checks, facts, missing } of await verifyBundle(await readZip(await open(path)))) {
       const wrong = checks.filter(({ good }) => !good);
       console.log(
         `${wrong.length ? "WRONG " : "ok    "} ${name}: ${
@@ -20,6 +20,7 @@ await runCommand(async (args) => {
       );
       for (const { what } of wrong) console.log(`         WRONG: ${what}`);
       for (const fact of facts) console.log(`         ${fact}`);
+      for (const what of missing) console.log(`         MISSING: ${what}`);
       bad += wrong.length;
     }
     return bad === 0 ? 0 : 1;

@@ -686,7 +686,7 @@ export type Database = {
           "path": string;
         }[];
       };
-      "custody_bundle": { Args: { "tracking_number": string }; Returns: Json };
+      "custody_bundle": { Args: { "bundle_id": string; "ticket_id": string }; Returns: Json };
       "custody_certificate": {
         Args: { "file_id": string; "signer_name"?: string; "signer_office"?: string; "wording"?: string };
         Returns: Json;
@@ -704,6 +704,15 @@ export type Database = {
       "mark_ticket_read": { Args: { "ticket_id": string }; Returns: undefined };
       "mark_ticket_sensitive": { Args: { "ticket_id": string }; Returns: boolean };
       "move_message": { Args: { "message_sid": string; "ticket_id": string }; Returns: string };
+      "open_bundle_messages": {
+        Args: { "bundle_id": string; "include_sender"?: boolean; "message_sids": (string)[] };
+        Returns: {
+          "encrypted_payload": string;
+          "kind": string;
+          "message_sid": string;
+          "received_at": string;
+        }[];
+      };
       "open_evidence": {
         Args: { "expires_in"?: number; "files": Json; "request_id": string };
         Returns: {
@@ -745,8 +754,8 @@ export type Database = {
         Returns: undefined;
       };
       "record_custody_bundle": {
-        Args: { "requested_by": string; "tracking_number": string };
-        Returns: number;
+        Args: { "file_ids"?: (string)[]; "requested_by": string; "ticket_id": string };
+        Returns: Json;
       };
       "record_inbound_message": {
         Args: {

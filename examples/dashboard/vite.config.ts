@@ -1,11 +1,14 @@
 import { defineConfig, loadEnv, type Plugin } from "vite";
+import { verifyPage } from "../../shared/bundle/verify-page.ts";
 
-export default defineConfig(({ mode }) => {
+export default defineConfig(async ({ mode }) => {
   const { VITE_SUPABASE_URL: url } = loadEnv(mode, new URL(".", import.meta.url).pathname, "VITE_");
   if (!url) throw new Error("VITE_SUPABASE_URL is not set: see examples/dashboard/README.md");
   return {
     server: { host: "127.0.0.1", port: 5173, strictPort: true },
     build: { target: "es2023", emptyOutDir: true, modulePreload: { polyfill: false } },
+    // the page that each court bundle brings along
+    define: { VERIFY_PAGE: JSON.stringify(await verifyPage()) },
     plugins: [contentSecurityPolicy(new URL(url).origin)],
   };
 });

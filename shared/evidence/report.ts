@@ -19,7 +19,8 @@ export async function reportServices(variables: Variables): Promise<ReportServic
   return { database: DatabaseClient.of(publishableProject(variables)), sealer: await sealerOf(variables) };
 }
 
-const Sealed = z.object({
+/** A message as the database gives it out after recording that it is opened. */
+export const Sealed = z.object({
   message_sid: z.string(),
   received_at: z.string(),
   kind: z.string(),
@@ -46,6 +47,15 @@ export async function openReport(
     message_sids: message_sids ?? null,
     include_sender: include_sender ?? false,
   }, z.array(Sealed));
+  return await unseal(sealer, sealed, include_sender ?? false);
+}
+
+/** The messages' words and, if asked for, who wrote them. Throws `internal` where a token is of no key we have. */
+export async function unseal(
+  sealer: Fernet,
+  sealed: z.infer<typeof Sealed>[],
+  includeSender: boolean,
+): Promise<OpenedMessage[]> {
   return await Promise.all(sealed.map(async ({ message_sid, received_at, kind, encrypted_payload }) => {
     const params = await open(sealer, encrypted_payload);
     const { body, place, identities } = await parseMessage(params);
@@ -55,7 +65,7 @@ export async function openReport(
       kind,
       text: body,
       ...place ? { place } : {},
-      ...include_sender ? { sender: identities[0]! } : {},
+      ...includeSender ? { sender: identities[0]! } : {},
     };
   }));
 }

@@ -1,4 +1,5 @@
 // verify.html, the page in every court bundle: opened from a disk, without a network, by somebody who has only the zip.
+import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { ticketFile } from "../support/files.ts";
 import { call } from "../support/functions.ts";
@@ -39,12 +40,21 @@ Deno.test({
       const asked: string[] = [];
       page.on("request", (request) => asked.push(request.url()));
       await page.goto(`file://${directory}/${tracking_number}/verify.html`);
-      await page.setInputFiles("input", zip);
+      await page.setInputFiles("#bundle", zip);
       await page.getByRole("heading", { name: "All of it holds." }).waitFor();
-      const whole = await page.innerText("output");
+      const whole = await page.innerText("#verdict");
       assertStringIncludes(whole, "photo.jpg: as recorded, byte for byte");
       assertStringIncludes(whole, "City of Mbombela recorded its receipt");
+      assertStringIncludes(whole, "Missing: No outside authority has stamped the checkpoint");
       assertEquals(await violations(page), []);
+
+      // a copy from elsewhere, by its bytes alone
+      const copy = { name: "from-a-phone.jpg", mimeType: "image/jpeg" };
+      const original = Buffer.from(await file.blob.arrayBuffer());
+      await page.setInputFiles("#copy", { ...copy, buffer: original });
+      await page.getByText("from-a-phone.jpg is photo.jpg, byte for byte.").waitFor();
+      await page.setInputFiles("#copy", { ...copy, buffer: original.subarray(1) });
+      await page.getByText("from-a-phone.jpg is none of the files in this bundle.").waitFor();
 
       const bytes = await Deno.readFile(zip);
       const picture = new Uint8Array(await file.blob.arrayBuffer());
@@ -52,10 +62,11 @@ Deno.test({
       const at = text.decode(bytes).indexOf(text.decode(picture.slice(0, 64)));
       bytes[at + 100]! ^= 1;
       await Deno.writeFile(`${directory}/changed.zip`, bytes);
-      await page.setInputFiles("input", `${directory}/changed.zip`);
+      await page.setInputFiles("#bundle", `${directory}/changed.zip`);
       await page.getByRole("heading", { name: "Something in this bundle was changed." }).waitFor();
-      assertStringIncludes(await page.innerText("output"), "photo.jpg: NOT as recorded");
-      await page.setInputFiles("input", `${directory}/${tracking_number}/README.txt`);
+      assertStringIncludes(await page.innerText("#verdict"), "photo.jpg: NOT as recorded");
+      assertEquals(await page.locator("#copy").isVisible(), false); // nothing here to compare with
+      await page.setInputFiles("#bundle", `${directory}/${tracking_number}/README.txt`);
       await page.getByRole("heading", { name: "This is no bundle, or it is not whole." }).waitFor();
       assertEquals(asked.filter((url) => !url.startsWith("file:") && !url.startsWith("blob:")), []);
     } finally {

@@ -1,11 +1,12 @@
 // A court bundle: made by one command, verified without us by another, by sha256sum and by the page in it; one flipped bit
 // anywhere is found.
-import { verifyBundle } from "../../operate/bundle/verify.ts";
-import { readZip } from "../../operate/bundle/zip.ts";
+import { verifyBundle } from "../../shared/bundle/verify.ts";
+import { readZip } from "../../shared/bundle/zip.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { ticketFile } from "../support/files.ts";
 import { call } from "../support/functions.ts";
-import { connect, makeTicket, ok, person, SECRET_KEY, service } from "../support/stack.ts";
+import { connect, makeTicket, MUNICIPALITIES, ok, person, SECRET_KEY, service } from "../support/stack.ts";
+import { accepted, newSender, sampleFile, settled, ticketOf } from "../support/whatsapp.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 
@@ -17,7 +18,7 @@ async function run(program: string, args: string[], cwd = root): Promise<{ code:
 const command = (name: string, ...args: string[]) =>
   run(`${root}node_modules/deno-newest/deno`, ["run", "-A", "--no-check", `operate/${name}.ts`, ...args]);
 
-async function bundled(directory: string) {
+async function bundled(directory: string, ...options: string[]) {
   const admin = await person("admin");
   const { id } = await makeTicket("mbombela", { is_sensitive: true });
   const files = [await ticketFile(admin, id), await ticketFile(admin, id, { filename: "Foto – nº 2.jpg" })];
@@ -26,9 +27,25 @@ async function bundled(directory: string) {
     service.from("tickets").select("tracking_number").eq("id", id).single(),
   );
   const path = `${directory}/bundle.zip`;
-  const made = await command("bundle", "--ticket", tracking_number, "--for", "Sgt Nkosi", "--out", path);
+  const made = await command(
+    "bundle",
+    "--ticket",
+    tracking_number,
+    "--for",
+    "Sgt Nkosi",
+    "--out",
+    path,
+    ...options,
+  );
   assertEquals(made.code, 0, made.text);
-  return { path, files, ticket: tracking_number as string };
+  return { path, files, ticket: tracking_number as string, said: made.text };
+}
+
+/** A file's words from a bundle. */
+async function entry(path: string, name: string): Promise<string | undefined> {
+  const entries = await readZip(await Deno.readFile(path).then((bytes) => new Blob([bytes])));
+  const found = entries.find((entry) => entry.path.endsWith(`/${name}`));
+  return found && await new Response(await found.stream()).text();
 }
 
 Deno.test("a bundle is recorded before it is read, holds every file, and verifies in three ways", async () => {
@@ -79,6 +96,122 @@ Deno.test("a bundle is recorded before it is read, holds every file, and verifie
     );
     assertEquals((await command("bundle", "--ticket", ticket)).code, 2);
     assertEquals((await command("verify-bundle", `${directory}/${ticket}/verify.html`)).code, 2);
+  } finally {
+    await sql.end();
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("a bundle has the checkpoint that covers it, and says what it lacks", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const { path } = await bundled(directory);
+    const [note, info] = [await entry(path, "data/checkpoint.txt"), await entry(path, "bag-info.txt")];
+    const checked = await command("verify-bundle", path);
+    assertStringIncludes(checked.text, "MISSING: No outside authority has stamped the checkpoint");
+    assert(!checked.text.includes("later than the checkpoint"), checked.text);
+    const entries = await readZip(new Blob([await Deno.readFile(path)]));
+    const certificates = entries.filter(({ path }) => path.includes("/data/certificates/"));
+    for (const certificate of certificates) {
+      const { records } = await new Response(await certificate.stream()).json();
+      const { seq, details } = records.find(({ event }: { event: string }) => event === "bundled");
+      assert(seq <= Number(note!.split("\n")[1]), "its own record is later than its checkpoint");
+      assertStringIncludes(info!, details.bundle_id);
+    }
+
+    // as if nobody signed, or the worker had not yet
+    const without = async (change: (certificate: Record<string, unknown>) => void) =>
+      await verifyBundle(
+        await Promise.all(
+          entries.filter(({ path }) => !path.endsWith("checkpoint.txt")).map(async (entry) => {
+            if (!certificates.includes(entry)) return entry;
+            const certificate = await new Response(await entry.stream()).json();
+            change(certificate);
+            const text = new Blob([JSON.stringify(certificate)]);
+            return { ...entry, size: text.size, stream: () => Promise.resolve(text.stream()) };
+          }),
+        ),
+      );
+    const [unsigned] = await without((certificate) => certificate.checkpoint = null);
+    assertStringIncludes(unsigned!.missing.join(), "There is no signed checkpoint");
+    assert(unsigned!.checks.some(({ what, good }) => !good && what.startsWith("data/checkpoint.txt is as")));
+    const [, file] = await without((certificate) => (certificate.checkpoint as { size: number }).size = 1);
+    assertStringIncludes(file!.missing.join(), "records are later than the checkpoint");
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("a bundle of some of a ticket's files has those alone; a file of another ticket is none of them", async () => {
+  const directory = await Deno.makeTempDir();
+  const sql = connect();
+  try {
+    const { files: [one, two], ticket } = await bundled(directory);
+    const other = await bundled(await Deno.makeTempDir({ dir: directory }));
+    const some = `${directory}/some.zip`;
+    const made = (...ids: string[]) =>
+      command("bundle", "--ticket", ticket, "--for", "x", "--files", ids.join(), "--out", some);
+    assertEquals((await made(one!.fileId, other.files[0]!.fileId)).code, 1);
+    assertEquals((await made(one!.fileId)).code, 0);
+    const names = (await readZip(new Blob([await Deno.readFile(some)]))).map(({ path }) => path);
+    assert(names.some((name) => name.includes(`/data/evidence/${one!.fileId}/`)));
+    assert(!names.some((name) => name.includes(two!.fileId)), "a file that was not asked for");
+    const times = await sql`
+      select file_id, count(*)::int from public.custody_records where event = 'bundled' group by file_id`;
+    const recorded = (id: string) => times.find(({ file_id }) => file_id === id)!.count;
+    assertEquals([one!, two!, other.files[0]!].map(({ fileId }) => recorded(fileId)), [2, 1, 1]);
+    assertEquals((await command("verify-bundle", some)).code, 0);
+  } finally {
+    await sql.end();
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("a bundle's messages are opened with the operator's key, and recorded first; only if asked for", async () => {
+  const directory = await Deno.makeTempDir();
+  const sql = connect();
+  try {
+    const sender = newSender();
+    const { message_sid } = await accepted(sender, MUNICIPALITIES.mbombela.gbvNumber, {
+      body: "He hit me again",
+      files: [await sampleFile("burst-pipe.jpg")],
+    });
+    await settled(message_sid, 1);
+    const { id, tracking_number: ticket } = await ticketOf(message_sid);
+    const opened = () =>
+      sql`select user_id, details from public.custody_records where ticket_id = ${id} and event = 'report_opened'`;
+    const make = async (name: string, ...options: string[]) => {
+      const made = await command(
+        ...["bundle", "--ticket", ticket, "--for", "Sgt Nkosi", "--out", `${directory}/${name}`] as const,
+        ...options,
+      );
+      assertEquals(made.code, 0, made.text);
+      assertEquals((await command("verify-bundle", `${directory}/${name}`)).code, 0);
+      return await entry(`${directory}/${name}`, "data/messages.json");
+    };
+    assertEquals(await make("files.zip"), undefined);
+    assertEquals((await opened()).length, 0);
+
+    const words = await make("words.zip", "--messages");
+    assertEquals(JSON.parse(words!).messages.map(({ text }: { text: string }) => text), ["He hit me again"]);
+    assert(!words!.includes(sender.slice(1)), "who wrote was not asked for");
+    const senders = await make("senders.zip", "--messages", "--senders");
+    assertStringIncludes(JSON.parse(senders!).messages[0].sender, sender);
+    const records = await opened();
+    assertEquals(
+      records.map(({ user_id, details }) => [user_id, details.include_sender, details.message_sids]),
+      [
+        [null, false, [message_sid]],
+        [null, true, [message_sid]],
+      ],
+    );
+
+    // the secret key alone opens only what a bundle of the system's was recorded for
+    const { error } = await service.rpc("open_bundle_messages", {
+      bundle_id: crypto.randomUUID(),
+      message_sids: [message_sid],
+    });
+    assertEquals(error?.message, "not_found");
   } finally {
     await sql.end();
     await Deno.remove(directory, { recursive: true });

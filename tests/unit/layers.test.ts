@@ -11,10 +11,11 @@ const MAY_IMPORT: Record<string, string[]> = {
   "storage": ["platform", "contracts.ts", "failures.ts", "file-types.ts"],
   "twilio": ["platform", "contracts.ts", "failures.ts"],
   "platform": ["database.types.ts", "failures.ts"],
-  "client": ["database.types.ts", "file-types.ts"],
+  "bundle": ["evidence"],
+  "client": ["bundle", "database.types.ts", "file-types.ts"],
   "responses.ts": ["contracts.ts"],
   "contracts.ts": ["responses.ts"],
-  "operate": ["evidence", "storage", "twilio", "platform", "contracts.ts", "failures.ts"],
+  "operate": ["bundle", "evidence", "storage", "twilio", "platform", "contracts.ts", "failures.ts"],
 };
 
 /** Every TypeScript file below a directory of the repository. */

@@ -30,6 +30,24 @@ export function select(
   return { element: h("label", { class: "field" }, h("span", {}, label), input), input };
 }
 
+/** A line of text with a visible label. */
+export function field(
+  label: string,
+  attributes: Record<string, Attribute> = {},
+): { element: HTMLLabelElement; input: HTMLInputElement } {
+  const input = h("input", attributes);
+  return { element: h("label", { class: "field" }, h("span", {}, label), input), input };
+}
+
+/** A box to tick, with its label behind it. */
+export function checkbox(
+  label: string,
+  attributes: Record<string, Attribute> = {},
+): { element: HTMLLabelElement; input: HTMLInputElement } {
+  const input = h("input", { type: "checkbox", ...attributes });
+  return { element: h("label", { class: "checkbox" }, input, label), input };
+}
+
 let emptying: ReturnType<typeof setTimeout> | undefined;
 
 /** Says what has just happened, on the page and to screen readers. */

@@ -1,11 +1,12 @@
 /** One ticket: what it says, its files, upload, and what may be changed. */
 import { readTicket, type Ticket, type TicketDetails } from "../../../client/mod.ts";
+import { bundleButton } from "./bundle.ts";
 import type { Client } from "./client.ts";
 import { confirmSensitive } from "./confirm.ts";
 import { announce, h, select } from "./dom.ts";
 import { fileList } from "./files.ts";
 import { reportButtons } from "./report.ts";
-import { isStaff } from "./roles.ts";
+import { isStaff, seesSensitive } from "./roles.ts";
 import { isUnread } from "./tickets.ts";
 import { timeline } from "./timeline.ts";
 import { uploadForm } from "./upload.ts";
@@ -94,6 +95,13 @@ export function ticketView(
     },
     signal,
   });
+  const bundle = bundleButton({
+    supabase,
+    ticketId: first.id,
+    name: first.tracking_number ?? first.id,
+    maySeeSender: sensitive || role === "admin",
+    signal,
+  });
   const element = h(
     "article",
     { class: "ticket", "aria-label": `Ticket ${first.tracking_number ?? ""}` },
@@ -111,6 +119,7 @@ export function ticketView(
       h("h3", {}, "Messages and files"),
       isStaff(role) && report.element,
       files.element,
+      seesSensitive(role) && bundle.element,
       conversation.element,
     ),
     uploadForm({
@@ -166,6 +175,7 @@ export function ticketView(
     conversation.show(details);
     report.show(details.messages.length);
     files.show(details.files);
+    bundle.show(details.files, details.messages.length);
     if (isStaff(role) && isUnread(details.ticket)) {
       void supabase.rpc("mark_ticket_read", { ticket_id: ticket.id }).then(() => {});
     }

@@ -1,0 +1,88 @@
+/** The script of verify.html. Asks no network; shows text alone. */
+/// <reference lib="dom" />
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
+import { type Verdict, verifyBundle } from "./verify.ts";
+import { readZip } from "./zip.ts";
+
+const verdict = document.querySelector<HTMLElement>("#verdict")!;
+const same = document.querySelector<HTMLElement>("#same")!;
+const copies = document.querySelector<HTMLElement>("section")!;
+let files: Verdict[] = [];
+
+onChoice("#bundle", verify);
+onChoice("#copy", compare);
+document.addEventListener("dragover", (event) => event.preventDefault());
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  const file = event.dataTransfer?.files[0];
+  if (file) void (files.length === 0 || file.name.endsWith(".zip") ? verify : compare)(file);
+});
+
+function onChoice(selector: string, act: (file: File) => Promise<void>): void {
+  const input = document.querySelector<HTMLInputElement>(selector)!;
+  input.addEventListener("change", () => input.files?.[0] && void act(input.files[0]));
+}
+
+async function verify(file: File): Promise<void> {
+  files = [];
+  copies.hidden = true;
+  same.replaceChildren();
+  say(verdict, "p", `Reading ${file.name} …`, true);
+  try {
+    const progress = (bytes: number) =>
+      say(verdict, "p", `${Math.floor(bytes / file.size * 100)} % read`, true);
+    const verdicts = await verifyBundle(await readZip(file), progress);
+    const bad = verdicts.flatMap(({ name, checks }) =>
+      checks.filter(({ good }) => !good).map(({ what }) => `${name}: ${what}`)
+    );
+    const isWhole = bad.length === 0;
+    say(verdict, "h2", isWhole ? "All of it holds." : "Something in this bundle was changed.", true);
+    for (const line of bad) say(verdict, "p", `WRONG: ${line}`).className = "wrong";
+    const [bundle, ...rest] = verdicts;
+    for (const what of bundle!.missing) say(verdict, "p", `Missing: ${what}`).className = "missing";
+    for (const fact of bundle!.facts) say(verdict, "p", fact);
+    for (const { name, checks, facts, missing } of rest) {
+      const isGood = checks.every(({ good }) => good);
+      say(verdict, "h3", `${name}: ${isGood ? "as recorded, byte for byte" : "NOT as recorded"}`);
+      for (const fact of facts) say(verdict, "p", fact);
+      for (const what of missing) say(verdict, "p", what).className = "missing";
+    }
+    say(
+      verdict,
+      "p",
+      "Not proved: who took a picture, where, or that it shows what is said. Not proved by this page: whose key signed.",
+    );
+    files = rest.filter(({ checks }) => checks.every(({ good }) => good));
+    copies.hidden = files.length === 0;
+  } catch (error) {
+    say(verdict, "h2", "This is no bundle, or it is not whole.", true);
+    say(verdict, "p", (error as Error).message);
+  }
+}
+
+/** A copy against the files that verified. */
+async function compare(copy: File): Promise<void> {
+  const hash = sha256.create();
+  for await (const part of copy.stream()) hash.update(part);
+  const digest = bytesToHex(hash.digest());
+  const found = files.filter((file) => file.sha256 === digest);
+  const names = found.map(({ name }) => name).join(", ");
+  say(
+    same,
+    "p",
+    found.length > 0
+      ? `${copy.name} is ${names}, byte for byte.`
+      : `${copy.name} is none of the files in this bundle. It may have been saved anew, resized or changed.`,
+    true,
+  ).className = found.length > 0 ? "" : "wrong";
+  say(same, "p", `Its SHA-256 is ${digest}.`);
+}
+
+function say(output: HTMLElement, tag: string, text: string, alone = false): HTMLElement {
+  if (alone) output.replaceChildren();
+  const element = document.createElement(tag);
+  element.textContent = text;
+  output.append(element);
+  return element;
+}

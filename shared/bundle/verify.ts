@@ -1,0 +1,165 @@
+/** Verifies a court bundle with nothing but what is in it: for the command and for verify.html, which is in each bundle. */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
+import { type Certificate, verifyCertificate } from "../evidence/proof.ts";
+import type { Entry } from "./zip.ts";
+
+/** A part of the bundle: the bundle itself, or one file in it. */
+export interface Verdict {
+  name: string;
+  checks: { what: string; good: boolean }[];
+  /** Of a file: when it was received and, if stamped, by whom it is stamped. */
+  facts: string[];
+  /** What is not wrong, and not proved either because something is missing. */
+  missing: string[];
+  /** Of a file: its bytes' hash. */
+  sha256?: string;
+}
+
+type Read = (path: string) => Promise<string | undefined>;
+
+/** `progress`: bytes hashed so far. Throws where it is no bundle at all. */
+export async function verifyBundle(entries: Entry[], progress = (_bytes: number) => {}): Promise<Verdict[]> {
+  const files = withoutFolder(entries);
+  const read: Read = async (path) => {
+    const entry = files.get(path);
+    return entry ? await new Response(await entry.stream()).text() : undefined;
+  };
+  const hashes = await hashAll(files, progress);
+  const bundle: Verdict = { name: "The bundle", checks: [], facts: [], missing: [] };
+  const { checks } = bundle;
+  await checkManifests(hashes, read, checks);
+
+  const evidence = new Set([...hashes.keys()].filter((path) => path.startsWith("data/evidence/")));
+  const verdicts: Verdict[] = [];
+  const checkpoints = new Set<string>();
+  const tokens = new Set<string>();
+  for (const path of hashes.keys()) {
+    const [, id] = /^data\/certificates\/([^/]+)\.json$/.exec(path) ?? [];
+    if (id === undefined) continue;
+    const found = [...evidence].find((path) => path.startsWith(`data/evidence/${id}/`)) ?? "";
+    evidence.delete(found);
+    const sha256 = hashes.get(found) ?? "";
+    try {
+      const certificate: Certificate = JSON.parse(await read(path) ?? "");
+      if (certificate.file.file_id !== id) throw new TypeError("it is of another file");
+      verdicts.push(await verifyFile(certificate, sha256));
+      checkpoints.add(certificate.checkpoint?.note ?? "");
+      for (const { token } of certificate.checkpoint?.timestamps ?? []) tokens.add(token);
+    } catch {
+      verdicts.push({ ...UNREADABLE, name: id, sha256 });
+    }
+  }
+  check(checks, "there are certificates", verdicts.length > 0);
+  check(checks, "each file of evidence has a certificate", evidence.size === 0);
+
+  const note = await read("data/checkpoint.txt") ?? "";
+  check(
+    checks,
+    "every certificate is of the checkpoint in checkpoint.txt",
+    [...checkpoints].every((one) => one === note),
+  );
+  const stamped = bytesToHex(sha256(new TextEncoder().encode(note)));
+  check(
+    checks,
+    "every time stamp is of that checkpoint",
+    [...tokens].every((token) => hexOf(token).includes(stamped)),
+  );
+  if (note === "") bundle.missing.push(UNSIGNED);
+  else if (tokens.size === 0) bundle.missing.push(UNSTAMPED);
+  if (files.has("data/messages.json")) bundle.facts.push(MESSAGES);
+  return [bundle, ...verdicts];
+}
+
+const UNSIGNED =
+  "There is no signed checkpoint: nothing outside the municipality's database shows that the records existed, or when.";
+const UNSTAMPED =
+  "No outside authority has stamped the checkpoint: its time rests on the word of whoever holds the signing key.";
+const MESSAGES =
+  "messages.json holds what the reporter wrote, as the municipality's database gave it out. The log says that the messages were opened, not what they say.";
+const UNREADABLE = {
+  checks: [{ what: "its certificate can be read", good: false }],
+  facts: [],
+  missing: [],
+};
+
+async function hashAll(files: Map<string, Entry>, progress: (bytes: number) => void) {
+  const hashes = new Map<string, string>();
+  let done = 0;
+  for (const [path, entry] of files) {
+    const hash = sha256.create();
+    for await (const part of await entry.stream()) {
+      hash.update(part);
+      progress(done += part.length);
+    }
+    hashes.set(path, bytesToHex(hash.digest()));
+  }
+  return hashes;
+}
+
+async function checkManifests(hashes: Map<string, string>, read: Read, checks: Verdict["checks"]) {
+  const listed = new Set(["tagmanifest-sha256.txt"]);
+  for (const manifest of ["manifest-sha256.txt", "tagmanifest-sha256.txt"]) {
+    const text = await read(manifest);
+    check(checks, `${manifest} is there`, text !== undefined);
+    for (const line of (text ?? "").split("\n").filter(Boolean)) {
+      const [, hash, path] = /^([0-9a-f]{64}) {2}(.+)$/.exec(line) ?? [];
+      listed.add(path ?? "");
+      check(
+        checks,
+        `${path ?? line} is as listed in ${manifest}`,
+        hash !== undefined && hashes.get(path!) === hash,
+      );
+    }
+  }
+  const extra = [...hashes.keys()].filter((path) => !listed.has(path));
+  check(checks, "nothing is in the bundle that is not listed", extra.length === 0);
+}
+
+async function verifyFile(certificate: Certificate, sha256: string): Promise<Verdict> {
+  const { file, records, checkpoint } = certificate;
+  const later = records.filter(({ seq }) => checkpoint && seq > checkpoint.size).length;
+  return {
+    name: file.filename,
+    checks: await verifyCertificate(certificate, { sha256 }),
+    facts: factsOf(certificate),
+    missing: later === 0
+      ? []
+      : [`Not signed: ${later} of its ${records.length} records are later than the checkpoint.`],
+    sha256,
+  };
+}
+
+function check(checks: Verdict["checks"], what: string, good: boolean): void {
+  checks.push({ what, good });
+}
+
+/** Paths from the bag's own folder on. */
+function withoutFolder(entries: Entry[]): Map<string, Entry> {
+  const bag = entries.find(({ path }) => /(^|\/)bagit\.txt$/.test(path));
+  if (!bag) throw new TypeError("this is no bundle: bagit.txt is missing");
+  const folder = bag.path.slice(0, -"bagit.txt".length);
+  const files = new Map<string, Entry>();
+  for (const entry of entries) {
+    if (entry.path.endsWith("/")) continue;
+    const path = entry.path.startsWith(folder) ? entry.path.slice(folder.length) : `../${entry.path}`;
+    if (files.has(path)) throw new TypeError(`${path} is there twice`);
+    files.set(path, entry);
+  }
+  return files;
+}
+
+const hexOf = (base64: string) => bytesToHex(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)));
+
+function factsOf({ records, checkpoint, municipality }: Certificate): string[] {
+  const received = records.find(({ event }) => event === "received");
+  return [
+    `${municipality.name} recorded its receipt at ${received?.recorded_at ?? "a time that is not recorded"}.`,
+    checkpoint
+      ? `The log was signed at ${checkpoint.size} records, by the key ${checkpoint.key.public_key}.`
+      : "The log was not signed yet.",
+    ...checkpoint?.timestamps.map(({ authority, stamped_at }) =>
+      `${authority} states that it saw this signed log by ${stamped_at}. This page does not check its signature: see README.txt.`
+    ) ?? [],
+  ];
+}
