@@ -88,6 +88,7 @@ begin
       ('is_sensitive', 'boolean not null default false', null), -- whether a ticket is hidden is never unknown
       ('description', 'text', null),
       ('encrypted_description', 'text', null),
+      ('sealed_with', 'text', null),
       ('reporter_id', 'uuid', null),
       ('sender_ref', 'text', null),
       ('last_message_at', 'timestamptz', null),
@@ -132,6 +133,7 @@ begin
     alter column tenant_id set statistics 0,
     alter column description set statistics 0,
     alter column encrypted_description set statistics 0,
+    alter column sealed_with set statistics 0,
     alter column last_message_at set statistics 0,
     alter column last_read_at set statistics 0,
     alter column sender_ref set statistics 0;

@@ -14,6 +14,7 @@ begin
     select * from (values
       ('is_sensitive', 'True hides the ticket and every file of it at once, whatever bucket they are in.'),
       ('encrypted_description', 'Fernet token of the text of a sensitive report; its clear text is never stored.'),
+      ('sealed_with', 'Short id of the key that sealed encrypted_description; NULL where somebody else wrote it and it is still to be looked at; unopened, or foreign, where no key of ours opened it.'),
       ('last_message_at', 'When a resident last wrote; NULL where nobody has.'),
       ('last_read_at', 'When somebody of the staff last said that they had read the messages (mark_ticket_read).'),
       ('sender_ref', 'Not filled: who opened a ticket is known to no user.')
@@ -54,6 +55,8 @@ create function private.prepare_ticket()
   language plpgsql
   set search_path = ''
 as $$
+declare
+  again constant text[] := array['encrypted_description', 'sealed_with', 'updated_at'];
 begin
   -- a report of gender-based violence is never an open one, whatever its writer thought of
   new.is_sensitive := coalesce(new.is_sensitive, false) or coalesce(new.category::text = 'gbv', false);
@@ -64,8 +67,19 @@ begin
       select from pg_catalog.pg_attribute a where a.attrelid = tg_relid and a.attname = 'description' and a.attnotnull
     ) then '' end;
   end if;
+  -- a description that came without its key's id is none that we sealed
+  if tg_op = 'UPDATE' and new.encrypted_description is distinct from old.encrypted_description
+    and new.sealed_with is not distinct from old.sealed_with
+  then
+    new.sealed_with := null;
+  end if;
   -- a time in the future would hide changes from dashboards that catch up
-  new.updated_at := case tg_op when 'UPDATE' then now() else least(new.updated_at, now()) end;
+  new.updated_at := case
+    when tg_op <> 'UPDATE' then least(new.updated_at, now())
+    -- sealed with another key, and nothing else: for readers nothing has changed
+    when new.sealed_with <> coalesce(old.sealed_with, '') and to_jsonb(new) - again = to_jsonb(old) - again then old.updated_at
+    else now()
+  end;
   return new;
 end
 $$;
@@ -143,7 +157,7 @@ do $$
 begin
   if exists (select 1 from private.adoption a where a.item = 'table tickets') then
     grant select (
-      id, tenant_id, tracking_number, category, status, severity, is_sensitive, description, encrypted_description, reporter_id,
+      id, tenant_id, tracking_number, category, status, severity, is_sensitive, description, encrypted_description, sealed_with, reporter_id,
       sender_ref, language, last_message_at, last_read_at, created_at, updated_at
     ) on public.tickets to authenticated, service_role;
   else

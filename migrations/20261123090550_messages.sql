@@ -41,6 +41,7 @@ create table if not exists public.inbound_messages (
   longitude double precision check (longitude between -180 and 180),
   place text,
   encrypted_payload text not null check (encrypted_payload ~ '^gA[A-Za-z0-9_-]+=*$'),
+  sealed_with text check (sealed_with ~ '^([0-9a-f]{8}|unopened)$'),
   reply text not null check (reply in ('reference', 'thanks', 'none')),
   received_at timestamptz not null default clock_timestamp(), -- not now(): of messages at once, the one taken in first is the first
   constraint inbound_messages_ticket_fkey foreign key (tenant_id, ticket_id) references public.tickets (tenant_id, id),
@@ -50,6 +51,7 @@ create table if not exists public.inbound_messages (
   )
 );
 create index if not exists inbound_messages_ticket_idx on public.inbound_messages (tenant_id, ticket_id, received_at);
+create index if not exists inbound_messages_sealed_with_idx on public.inbound_messages (sealed_with);
 create index if not exists inbound_messages_sender_idx on public.inbound_messages (sender_id, received_at desc);
 alter table public.inbound_messages
   alter column tenant_id set statistics 0,
@@ -59,6 +61,8 @@ alter table public.inbound_messages
   alter column latitude set statistics 0,
   alter column longitude set statistics 0,
   alter column place set statistics 0,
+  -- so that few leftovers are always looked for in the index, whatever share of the table they were yesterday
+  alter column sealed_with set statistics 0,
   alter column channel_number set statistics 0;
 comment on table public.inbound_messages is
   'Every message of Twilio''s webhook, once. Staff read the clear columns of ordinary tickets'' messages; of a sensitive one they are empty.';
@@ -69,6 +73,8 @@ comment on column public.inbound_messages.sender_refs is 'Keyed hashes of the id
 comment on column public.inbound_messages.kind is 'text, location, contact, reply (a button or a form), or opt_out (STOP, HELP).';
 comment on column public.inbound_messages.place is 'Name and address of a shared location.';
 comment on column public.inbound_messages.encrypted_payload is 'All parameters of the webhook as one Fernet token of a JSON object. Readable by nobody but through open-report.';
+comment on column public.inbound_messages.sealed_with is
+  'Short id of the key that sealed encrypted_payload; NULL where that is not known and the worker is to try its keys; unopened where none of them opened it. Readable by nobody.';
 comment on column public.inbound_messages.reply is 'What was answered: the reference, thanks, or nothing.';
 
 alter table public.inbound_messages enable row level security;
@@ -105,9 +111,10 @@ create function private.keep_message()
 as $$
 declare
   -- a message goes to another ticket, turns sensitive and loses its clear words, or is sealed again with a new key
-  passing constant text[] := array['ticket_id', 'is_sensitive', 'body', 'latitude', 'longitude', 'place', 'encrypted_payload', 'sender_id'];
+  passing constant text[] := array['ticket_id', 'is_sensitive', 'body', 'latitude', 'longitude', 'place', 'encrypted_payload', 'sealed_with', 'sender_id'];
 begin
   if to_jsonb(new) - passing is distinct from to_jsonb(old) - passing
+    or (new.encrypted_payload <> old.encrypted_payload and new.sealed_with is not distinct from old.sealed_with)
     or (new.body is not null and new.body is distinct from old.body)
     or (new.place is not null and new.place is distinct from old.place)
     or (new.latitude is not null and new.latitude is distinct from old.latitude)

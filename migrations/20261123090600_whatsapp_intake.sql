@@ -47,7 +47,8 @@ revoke execute on function public.route_inbound_message(text, text, text[], uuid
 grant execute on function public.route_inbound_message(text, text, text[], uuid) to service_role;
 
 create function private.open_ticket(
-  tenant uuid, sender uuid, channel text, channel_number text, sensitive boolean, description text, encrypted_description text
+  tenant uuid, sender uuid, channel text, channel_number text, sensitive boolean, description text, encrypted_description text,
+  sealed_with text
 )
   returns public.tickets
   language plpgsql volatile
@@ -56,13 +57,14 @@ as $$
 declare
   ticket public.tickets;
 begin
-  insert into public.tickets (tenant_id, category, is_sensitive, description, encrypted_description, language, last_message_at)
+  insert into public.tickets (tenant_id, category, is_sensitive, description, encrypted_description, sealed_with, language, last_message_at)
   select
     tenant,
     case when sensitive then 'gbv' else 'other' end,
     sensitive,
     case when not sensitive then open_ticket.description end,
     case when sensitive then open_ticket.encrypted_description end,
+    case when sensitive and open_ticket.encrypted_description is not null then open_ticket.sealed_with end,
     m.language,
     now()
   from public.municipalities m where m.id = tenant
@@ -72,8 +74,8 @@ begin
   return ticket;
 end
 $$;
-comment on function private.open_ticket(uuid, uuid, text, text, boolean, text, text) is 'Opens a ticket for who wrote.';
-revoke execute on function private.open_ticket(uuid, uuid, text, text, boolean, text, text) from public, anon, authenticated, service_role;
+comment on function private.open_ticket(uuid, uuid, text, text, boolean, text, text, text) is 'Opens a ticket for who wrote.';
+revoke execute on function private.open_ticket(uuid, uuid, text, text, boolean, text, text, text) from public, anon, authenticated, service_role;
 
 create function private.add_inbound_media(message public.inbound_messages, media jsonb)
   returns void
@@ -126,7 +128,8 @@ create function public.record_inbound_message(
   longitude double precision default null,
   place text default null,
   encrypted_description text default null,
-  ticket_id uuid default null
+  ticket_id uuid default null,
+  sealed_with text default null
 )
   returns jsonb
   language plpgsql volatile security definer -- as route_inbound_message
@@ -167,6 +170,12 @@ begin
           when t.is_sensitive or number.is_sensitive
             then coalesce(t.encrypted_description, record_inbound_message.encrypted_description)
           else t.encrypted_description
+        end,
+        sealed_with = case
+          when (t.is_sensitive or number.is_sensitive)
+            and t.encrypted_description is null and record_inbound_message.encrypted_description is not null
+            then record_inbound_message.sealed_with
+          else t.sealed_with
         end
       where t.id = (route ->> 'ticket_id')::uuid and record_inbound_message.kind <> 'opt_out'
       returning t.* into ticket;
@@ -177,13 +186,13 @@ begin
       opens := true;
       ticket := private.open_ticket(
         number.tenant_id, sender, record_inbound_message.channel, number.number, number.is_sensitive,
-        record_inbound_message.body, record_inbound_message.encrypted_description
+        record_inbound_message.body, record_inbound_message.encrypted_description, record_inbound_message.sealed_with
       );
     end if;
 
     insert into public.inbound_messages as m (
       message_sid, tenant_id, ticket_id, channel, channel_number, sender_id, sender_refs, kind, is_sensitive,
-      body, latitude, longitude, place, encrypted_payload, reply
+      body, latitude, longitude, place, encrypted_payload, sealed_with, reply
     ) values (
       record_inbound_message.message_sid, number.tenant_id, ticket.id, record_inbound_message.channel, number.number, sender,
       record_inbound_message.sender_refs, record_inbound_message.kind, coalesce(ticket.is_sensitive, number.is_sensitive),
@@ -192,6 +201,7 @@ begin
       case when not ticket.is_sensitive then record_inbound_message.longitude end,
       case when not ticket.is_sensitive then record_inbound_message.place end,
       record_inbound_message.encrypted_payload,
+      record_inbound_message.sealed_with,
       case
         when record_inbound_message.kind = 'opt_out' then 'none'
         when opens and not number.is_sensitive then 'reference'
@@ -229,12 +239,12 @@ begin
 end
 $$;
 comment on function public.record_inbound_message(
-  text, text, text, text[], text, text, jsonb, text, double precision, double precision, text, text, uuid
+  text, text, text, text[], text, text, jsonb, text, double precision, double precision, text, text, uuid, text
 ) is
-  'Takes one webhook in, in one transaction: message, ticket (found or opened) and a record per file, [{filename, content_type, problem?}]. A message known already adds nothing and is answered the same. The clear words and place are dropped for a sensitive report. Raises PT404.';
+  'Takes one webhook in, in one transaction: message, ticket (found or opened) and a record per file, [{filename, content_type, problem?}]. A message known already adds nothing and is answered the same. The clear words and place are dropped for a sensitive report. sealed_with is the short id of the key that made both tokens. Raises PT404.';
 revoke execute on function public.record_inbound_message(
-  text, text, text, text[], text, text, jsonb, text, double precision, double precision, text, text, uuid
+  text, text, text, text[], text, text, jsonb, text, double precision, double precision, text, text, uuid, text
 ) from public, anon, authenticated, service_role;
 grant execute on function public.record_inbound_message(
-  text, text, text, text[], text, text, jsonb, text, double precision, double precision, text, text, uuid
+  text, text, text, text[], text, text, jsonb, text, double precision, double precision, text, text, uuid, text
 ) to service_role;

@@ -103,7 +103,7 @@ begin
 
   if move_message.ticket_id is null then
     target := private.open_ticket(
-      tenant, message.sender_id, message.channel, message.channel_number, message.is_sensitive, message.body, null
+      tenant, message.sender_id, message.channel, message.channel_number, message.is_sensitive, message.body, null, null
     );
   else
     select t.* into target from public.tickets t

@@ -29,10 +29,6 @@ begin
     using cron.job j
     where j.jobid = d.jobid and j.jobname = 'media-worker' and d.start_time < now() - interval '7 days';
   end if;
-  -- nothing due costs one look at an index
-  if not exists (select 1 from public.media_attachments m where m.next_attempt_at <= now()) then
-    return;
-  end if;
   select s.decrypted_secret into url from vault.decrypted_secrets s where s.name = 'media_worker_url';
   select s.decrypted_secret into key from vault.decrypted_secrets s where s.name = 'media_worker_key';
   if url is null or key is null then
@@ -50,7 +46,7 @@ begin
 end
 $$;
 comment on function private.call_media_worker() is
-  'Calls the media worker if anything is due, and cleans up after pg_cron. pg_cron runs it each minute.';
+  'Calls the media worker, which alone knows whether anything is due (it has the encryption keys), and cleans up after pg_cron. pg_cron runs it each minute.';
 revoke execute on function private.call_media_worker() from public, anon, authenticated, service_role;
 
 do $$

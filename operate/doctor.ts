@@ -6,6 +6,7 @@ import { connectDatabase, databaseAnswers, databaseUrlProblem, refuseTwoProjects
 import { type Line, linesOf, type Outcome, type Problem } from "./doctor/findings.ts";
 import { functions, operatorKey, secretNames } from "./doctor/functions.ts";
 import { schedule } from "./doctor/schedule.ts";
+import { type EncryptionKeys, sealedTexts } from "./doctor/sealed.ts";
 import { exposure, migrations, schema } from "./doctor/schema.ts";
 import {
   buckets,
@@ -29,13 +30,16 @@ import {
 
 const USAGE =
   `npm run doctor -- [--json] [--env-file FILE] [--api-url URL]    (SUPABASE_URL, SUPABASE_SECRET_KEY, SUPABASE_DB_URL and
-the functions' Twilio secrets from FILE or the environment, else from .env.production; with SUPABASE_ACCESS_TOKEN also
+the functions' Twilio secrets and encryption keys from FILE or the environment, else from .env.production; with SUPABASE_ACCESS_TOKEN also
 the names of all secrets)`;
 /** Milliseconds for one statement. */
 const STATEMENT_TIMEOUT = 120_000;
 
 /** The checks of the database, by name, in the report's order. */
-function databaseChecks(url: string): [string, (sql: postgres.TransactionSql) => Promise<Outcome>][] {
+function databaseChecks(
+  url: string,
+  keys: EncryptionKeys,
+): [string, (sql: postgres.TransactionSql) => Promise<Outcome>][] {
   return [
     ["clocks", clocks],
     ["migrations", migrations],
@@ -45,6 +49,7 @@ function databaseChecks(url: string): [string, (sql: postgres.TransactionSql) =>
     ["due work", dueWork],
     ["failed files", failedFiles],
     ["stored files", storedFiles],
+    ["sealed texts", (sql) => sealedTexts(sql, keys)],
     ["realtime", realtime],
     ["municipalities", municipalities],
     ["users", users],
@@ -53,10 +58,14 @@ function databaseChecks(url: string): [string, (sql: postgres.TransactionSql) =>
 }
 
 /** Runs them all in the given transaction; one that breaks is a line of its own and does not stop the others. */
-export async function examineDatabase(sql: postgres.TransactionSql, url: string): Promise<Line[]> {
+export async function examineDatabase(
+  sql: postgres.TransactionSql,
+  url: string,
+  keys: EncryptionKeys,
+): Promise<Line[]> {
   await sql`select set_config('statement_timeout', ${String(STATEMENT_TIMEOUT)}, true)`;
   const lines: Line[] = [];
-  for (const [name, check] of databaseChecks(url)) {
+  for (const [name, check] of databaseChecks(url, keys)) {
     lines.push(
       ...await sql.savepoint((inner) => check(inner)).then(
         (outcome) => linesOf(name, outcome),
@@ -110,10 +119,14 @@ async function databaseOf(environment: OperatorEnvironment, url: string): Promis
   if (!address) return linesOf("database", unknown("database_unreachable", "SUPABASE_DB_URL is not set"));
   const problem = databaseUrlProblem(address);
   if (problem) return linesOf("database", unknown("database_unreachable", `SUPABASE_DB_URL ${problem}`));
+  const keys = {
+    current: environment.get("ENCRYPTION_KEY_CURRENT"),
+    previous: environment.get("ENCRYPTION_KEY_PREVIOUS"),
+  };
   const sql = connectDatabase(address, { prepare: false }); // the pooler keeps no prepared statements
   try {
     await databaseAnswers(sql);
-    return await sql.begin("read only", (tx) => examineDatabase(tx, url)) as Line[];
+    return await sql.begin("read only", (tx) => examineDatabase(tx, url, keys)) as Line[];
   } catch (error) {
     const found = error instanceof UsageError ? error.message : describe(error);
     return linesOf("database", unknown("database_unreachable", found));

@@ -224,6 +224,7 @@ export type Database = {
           "place": string | null;
           "received_at": string;
           "reply": string;
+          "sealed_with": string | null;
           "sender_id": string;
           "sender_refs": (string)[];
           "tenant_id": string;
@@ -243,6 +244,7 @@ export type Database = {
           "place"?: string | null;
           "received_at"?: string;
           "reply": string;
+          "sealed_with"?: string | null;
           "sender_id": string;
           "sender_refs": (string)[];
           "tenant_id": string;
@@ -261,6 +263,7 @@ export type Database = {
           "place"?: string | null;
           "received_at"?: string;
           "reply"?: string;
+          "sealed_with"?: string | null;
           "sender_id"?: string;
           "sender_refs"?: (string)[];
           "tenant_id"?: string;
@@ -433,6 +436,7 @@ export type Database = {
           "last_message_at": string | null;
           "last_read_at": string | null;
           "reporter_id": string | null;
+          "sealed_with": string | null;
           "sender_ref": string | null;
           "severity": string;
           "status": string;
@@ -452,6 +456,7 @@ export type Database = {
           "last_message_at"?: string | null;
           "last_read_at"?: string | null;
           "reporter_id"?: string | null;
+          "sealed_with"?: string | null;
           "sender_ref"?: string | null;
           "severity"?: string;
           "status"?: string;
@@ -470,6 +475,7 @@ export type Database = {
           "last_message_at"?: string | null;
           "last_read_at"?: string | null;
           "reporter_id"?: string | null;
+          "sealed_with"?: string | null;
           "sender_ref"?: string | null;
           "severity"?: string;
           "status"?: string;
@@ -669,6 +675,7 @@ export type Database = {
         Returns: undefined;
       };
       "complete_read_back": { Args: { "file_id": string; "sha256": string }; Returns: undefined };
+      "complete_resealing": { Args: { "sealed_with": string; "tokens": Json }; Returns: number };
       "create_upload_slot": {
         Args: {
           "content_type": string;
@@ -770,6 +777,7 @@ export type Database = {
           "media": Json;
           "message_sid": string;
           "place"?: string;
+          "sealed_with"?: string;
           "sender_refs": (string)[];
           "ticket_id"?: string;
         };
@@ -786,6 +794,14 @@ export type Database = {
         Returns: Json;
       };
       "seal_custody": { Args: { "batch"?: number }; Returns: number };
+      "tokens_to_reseal": {
+        Args: { "batch"?: number; "other_keys": (string)[] };
+        Returns: {
+          "message_sid": string;
+          "ticket_id": string;
+          "token": string;
+        }[];
+      };
       "verify_custody": {
         Args: { "known_root"?: string; "known_size"?: number; "municipality_id"?: string };
         Returns: {

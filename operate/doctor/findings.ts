@@ -64,6 +64,9 @@ export const PROBLEMS = {
   work_overdue: `${RUNBOOK}#the-schedule-stopped`,
   files_failed:
     `select * from public.media_backlog where situation = 'failed'; then ${RUNBOOK}#files-missing`,
+  keys_untold: "give ENCRYPTION_KEY_CURRENT, and _PREVIOUS if there is one, as the functions have them",
+  sealed_key_lost: `${RUNBOOK}#sealed-texts-that-no-key-opens`,
+  sealed_unopened: `${RUNBOOK}#sealed-texts-that-no-key-opens`,
   // Realtime
   partition_missing: `${RUNBOOK}#realtime-is-silent`,
   partition_tomorrow_missing: `${RUNBOOK}#realtime-is-silent`,

@@ -72,6 +72,7 @@ export async function recordMessage(
     ...route,
     message_sid: message.sid,
     kind: message.kind,
+    sealed_with: sealer.keyIds[0]!,
     encrypted_payload: await sealer.encrypt(JSON.stringify(asObject(params))),
     body: sensitive ? null : message.body || null,
     latitude: sensitive ? null : message.place?.latitude ?? null,

@@ -11,6 +11,7 @@ import { digest } from "../storage/take-in.ts";
 import { runCustody } from "./custody.ts";
 import { type Job, runJob } from "./job.ts";
 import { readBackFiles } from "./read-back.ts";
+import { resealTokens } from "./reseal.ts";
 import type { SystemServices, WorkerServices } from "./services.ts";
 import { hashMismatch, transferMedium } from "./transfer.ts";
 
@@ -97,6 +98,7 @@ async function runDueWork(
   }
   // a round full of files still seals what they recorded
   await runCustody(services, Math.max(deadline, performance.now() + CUSTODY_MS));
+  await resealTokens(services, context, deadline);
   await readBackFiles(services, context, { deadline, bytes: ROUND_BYTES - bytes });
   return round;
 }

@@ -2,6 +2,7 @@
  * Fernet tokens (github.com/fernet/spec) over Web Crypto, as Python's `cryptography.fernet` reads and writes them:
  * version 0x80 | seconds (8 bytes) | IV (16) | AES-128-CBC ciphertext | HMAC-SHA256 of all before (32), base64url.
  */
+import { encodeHex } from "deno-std/encoding/hex.js";
 import { decodeBase64Url, encodeBase64Url } from "deno-std/encoding/base64url.js";
 
 const VERSION = 0x80;
@@ -21,6 +22,7 @@ export class InvalidFernetKey extends Error {
 }
 
 interface Key {
+  id: string;
   signing: CryptoKey;
   encryption: CryptoKey;
 }
@@ -32,6 +34,11 @@ export class Fernet {
   /** Keys are base64url of 32 bytes, as `Fernet.generate_key()` makes them. Throws InvalidFernetKey. */
   static async fromKeys(current: string, ...previous: string[]): Promise<Fernet> {
     return new Fernet([await importKey(current), ...await Promise.all(previous.map(importKey))]);
+  }
+
+  /** Short ids of the keys, the current one's first. An id tells keys apart, and nothing of its key. */
+  get keyIds(): string[] {
+    return this.keys.map(({ id }) => id);
   }
 
   /** A token of the text. `seconds` (Unix time) and `iv` are for test vectors. */
@@ -60,7 +67,7 @@ export class Fernet {
     { ttl, seconds = Math.floor(Date.now() / 1000) }: { ttl?: number; seconds?: number } = {},
   ): Promise<string> {
     const bytes = decodeToken(token);
-    const issued = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(1));
+    const issued = issuedAt(bytes);
     if (ttl !== undefined && (issued + ttl < seconds || issued > seconds + CLOCK_SKEW)) {
       throw new InvalidFernetToken("expired");
     }
@@ -82,6 +89,18 @@ export class Fernet {
     }
     throw new InvalidFernetToken("no key of ours");
   }
+
+  /**
+   * The token's text sealed anew with the current key, at the token's own time, as `MultiFernet.rotate` does. It was opened
+   * and compared. Throws InvalidFernetToken.
+   */
+  async rotate(token: string): Promise<string> {
+    const text = await this.decrypt(token);
+    const bytes = decodeToken(token);
+    const fresh = await this.encrypt(text, { seconds: issuedAt(bytes) });
+    if (await this.decrypt(fresh) !== text) throw new Error("the new token has another text");
+    return fresh;
+  }
 }
 
 async function importKey(encoded: string): Promise<Key> {
@@ -92,8 +111,13 @@ async function importKey(encoded: string): Promise<Key> {
     throw new InvalidFernetKey("not base64url", { cause });
   }
   if (bytes.length !== 32) throw new InvalidFernetKey("not 32 bytes");
+  const named = new Uint8Array([
+    ...new TextEncoder().encode("citizen-evidence: id of a Fernet key\n"),
+    ...bytes,
+  ]);
   const hmac = { name: "HMAC", hash: "SHA-256" };
   return {
+    id: encodeHex(await crypto.subtle.digest("SHA-256", named)).slice(0, 8),
     signing: await crypto.subtle.importKey("raw", bytes.subarray(0, 16), hmac, false, ["sign", "verify"]),
     encryption: await crypto.subtle.importKey("raw", bytes.subarray(16), "AES-CBC", false, [
       "encrypt",
@@ -115,6 +139,11 @@ function decodeToken(token: string): Uint8Array<ArrayBuffer> {
     throw new InvalidFernetToken("malformed");
   }
   return bytes;
+}
+
+/** Unix time. */
+function issuedAt(token: Uint8Array): number {
+  return Number(new DataView(token.buffer, token.byteOffset).getBigUint64(1));
 }
 
 /** Python's reader wants the padding that base64url leaves out. */

@@ -157,7 +157,11 @@ export const DESCRIPTIONS: Record<SecretName, Description> = {
     where: RANDOM,
     neededBy: [],
   },
-  ENCRYPTION_KEY_PREVIOUS: { about: "the key before a rotation", where: "", neededBy: [] },
+  ENCRYPTION_KEY_PREVIOUS: {
+    about: "the key before a rotation, [until it can go](docs/runbook.md#keys-leaked)",
+    where: "",
+    neededBy: [],
+  },
   TWILIO_AUTH_TOKEN_PREVIOUS: {
     about: "a second auth token, while Twilio rotates them",
     where: "",

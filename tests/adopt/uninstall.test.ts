@@ -207,7 +207,7 @@ test("evidence stays, is proved and cannot be changed; nobody reads more than be
         ]}, 'text', 'gAAAAA', '[{"filename": "a.jpg", "content_type": "image/jpeg"}]',
           body => ${sid === "1" ? "no water" : null}, encrypted_description => ${
           sid === "2" ? "gAAAAA" : null
-        })`,
+        }, sealed_with => 'deadbeef')`,
     );
   }
   const files = [
@@ -261,6 +261,7 @@ test("evidence stays, is proved and cannot be changed; nobody reads more than be
         "encrypted_description",
         "is_sensitive",
         "last_message_at",
+        "sealed_with",
         "tenant_id",
         "tracking_number",
       ]

@@ -199,6 +199,8 @@ Deno.test("nobody signed in calls what only the service may, nobody else what us
     claim_media_work: {},
     complete_media_hash: { file_id: crypto.randomUUID(), sha256: "a".repeat(64) },
     complete_media_move: { file_id: crypto.randomUUID(), sha256: "a".repeat(64) },
+    tokens_to_reseal: { other_keys: ["00000000"] },
+    complete_resealing: { sealed_with: "00000000", tokens: [] },
     complete_media_deletion: { file_id: crypto.randomUUID() },
     record_inbound_message: {
       message_sid: `MM${"0".repeat(32)}`,

@@ -47,6 +47,8 @@ const DEFINERS = [
   "public.complete_media_move",
   "public.complete_media_transfer",
   "public.complete_read_back",
+  "public.complete_resealing",
+  "public.custody_bundle",
   "public.due_custody_checkpoint",
   "public.fail_media_work",
   "public.move_message",
@@ -57,6 +59,7 @@ const DEFINERS = [
   "public.record_inbound_message",
   "public.route_inbound_message",
   "public.seal_custody",
+  "public.tokens_to_reseal",
 ];
 
 /** What the API's roles may do with tables. Nothing else is granted to anybody. */
@@ -107,6 +110,7 @@ const CALLABLE = {
   complete_media_move: ["service_role"],
   complete_media_transfer: ["service_role"],
   complete_read_back: ["service_role"],
+  complete_resealing: ["service_role"],
   create_upload_slot: ["authenticated"],
   custody_bundle: ["authenticated", "service_role"],
   custody_certificate: ["authenticated"],
@@ -127,6 +131,7 @@ const CALLABLE = {
   retry_media: ["authenticated"],
   route_inbound_message: ["service_role"],
   seal_custody: ["service_role"],
+  tokens_to_reseal: ["service_role"],
   verify_custody: ["authenticated", "service_role"],
 };
 

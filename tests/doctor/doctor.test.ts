@@ -3,6 +3,8 @@ import type postgres from "postgres";
 import { examineDatabase } from "../../operate/doctor.ts";
 import { fromFile, readCatalogue, toFile } from "../../operate/doctor/catalogue.ts";
 import { type Line, type Problem, PROBLEMS } from "../../operate/doctor/findings.ts";
+import type { EncryptionKeys } from "../../operate/doctor/sealed.ts";
+import { Fernet } from "../../shared/platform/fernet.ts";
 import { REQUIRED_SECRETS } from "../../shared/platform/settings.ts";
 import { readMigrations, sourceOf } from "../../operate/doctor/schema.ts";
 import { assert, assertEquals, assertNotMatch, assertStringIncludes } from "../support/assert.ts";
@@ -17,6 +19,7 @@ import {
   HARMLESS,
   LONG_AGO,
   LOST,
+  message,
   MISTAKES,
   setUpSchedule,
   WITHOUT_TRIGGERS,
@@ -25,6 +28,7 @@ import {
 const root = new URL("../..", import.meta.url).pathname;
 const { supabase, superuser } = await ownStack();
 const { url, keys, env } = supabase;
+const encryption = { current: env.ENCRYPTION_KEY_CURRENT };
 
 Deno.test.afterAll(() => supabase.stop());
 
@@ -91,19 +95,20 @@ function isSql(todo: string | undefined): todo is string {
 async function after(
   statements: string[],
   mend: (lines: Line[]) => string[] = () => [],
+  keys: EncryptionKeys = encryption,
 ): Promise<Line[] & { mended?: Line[] }> {
   let lines: Line[] & { mended?: Line[] } = [];
   class Undo extends Error {}
   await superuser.begin(async (sql) => {
     for (const statement of statements) await sql.unsafe(statement);
     await sql`set local session_replication_role = default`;
-    lines = await examineDatabase(sql, url);
+    lines = await examineDatabase(sql, url, keys);
     const means = mend(lines);
     if (means.length > 0) {
       await sql`set local role postgres`;
       for (const statement of means) await sql.unsafe(statement);
       await sql`reset role`;
-      lines.mended = await examineDatabase(sql, url);
+      lines.mended = await examineDatabase(sql, url, encryption);
     }
     throw new Undo();
   }).catch((error) => {
@@ -256,6 +261,41 @@ test("the migration named is the one that makes the thing, for every entry of th
   } finally {
     await empty.stop();
   }
+});
+
+test("what the previous key sealed is counted and is no mistake; when nothing is left, that key can go", async () => {
+  const previous = btoa("a previous key of just 32 bytes.").replaceAll("+", "-").replaceAll("/", "_");
+  const [id] = (await Fernet.fromKeys(previous)).keyIds;
+  const found = async (statements: string[], keys: EncryptionKeys) =>
+    (await after(statements, undefined, keys)).find(({ check }) => check === "sealed texts")!.found;
+  const current = encryption.current!;
+  const left = [
+    message(id!),
+    "update public.tickets set encrypted_description = 'gAAAAB' where sealed_with is not null",
+  ];
+  assertEquals(await found([], { current }), "all with the current key");
+  assertEquals(
+    await found([], { current, previous }),
+    "all with the current key; ENCRYPTION_KEY_PREVIOUS can go",
+  );
+  assertEquals(
+    await found(left, { current, previous }),
+    "2 to be sealed anew with the current key, 1 of them still with the previous one",
+  );
+  assertEquals(
+    await found([message(id!)], { current: previous, previous: current }),
+    "all with the current key; ENCRYPTION_KEY_PREVIOUS can go",
+  );
+  assertEquals(
+    await found([
+      message(id!),
+      "update public.tickets set sealed_with = 'foreign' where sealed_with is not null",
+    ], {
+      current: previous,
+    }),
+    "all with the current key; 1 descriptions that others sealed",
+  );
+  assertFinds(await doctor({ ENCRYPTION_KEY_CURRENT: undefined }), "keys_untold", "not given");
 });
 
 test("what failed or was lost over a week ago is told, and is no longer wrong", async () => {
@@ -425,7 +465,7 @@ test("a project that adopted its own table of tickets is well", async () => {
     );
     const { success, output } = await push(adopting.env.SUPABASE_DB_URL!);
     assert(success, output);
-    const lines = await sql.begin((tx) => examineDatabase(tx, adopting.url)) as Line[];
+    const lines = await sql.begin((tx) => examineDatabase(tx, adopting.url, encryption)) as Line[];
     assertEquals(problemsIn(lines), ["municipalities_none"], JSON.stringify(lines));
     const { found } = lines.find(({ check }) => check === "schema")!;
     assertStringIncludes(found, "policy agents see all of their council on public.tickets");

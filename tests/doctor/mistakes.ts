@@ -38,6 +38,13 @@ export function file(fields: Record<string, string>): string {
     Object.values(all).join()
   })`;
 }
+/** A GBV report, its two tokens sealed with the key of this id. */
+export function message(sealedWith: string): string {
+  return `select public.record_inbound_message('SM${"0".repeat(32)}', 'sms', '+27130000002', '{${
+    "x".repeat(20)
+  }}', 'text',
+    'gAAAAA', '[]', encrypted_description => 'gAAAAA', sealed_with => '${sealedWith}')`;
+}
 const OBJECT = `insert into storage.objects (bucket_id, name, version)
   values ('evidence', '${TENANT}/${FILE}/photo.jpg', '1')`;
 
@@ -344,6 +351,19 @@ export const MISTAKES: Partial<Record<Problem, Mistake>> = {
       ],
     ],
     says: ["within 7 days: 1 media_refused"],
+  },
+  sealed_key_lost: {
+    ways: [[message("deadbeef")]],
+    says: ["2 sealed with key deadbeef, which is neither current nor previous"],
+  },
+  sealed_unopened: {
+    ways: [[
+      message("deadbeef"),
+      "update public.inbound_messages set sealed_with = 'unopened'",
+      "update public.tickets set sealed_with = 'unopened' where sealed_with is not null",
+    ]],
+    says: ["2 that no key opened: SM00000000000000000000000000000000, ticket "],
+    alone: true,
   },
   partition_missing: {
     ways: [[`drop table realtime.messages_${day(0)}`]],

@@ -65,12 +65,29 @@ export const RoundLine = z.strictObject({
   "a round that ended says what it did",
 );
 
-export type LogLine = z.infer<typeof RequestLine> | z.infer<typeof JobLine> | z.infer<typeof RoundLine>;
+/** A batch of tokens that was sealed anew. */
+export const ResealLine = z.strictObject({
+  function: z.literal("media-worker"),
+  request_id: RequestId,
+  job: z.literal("reseal"),
+  code: z.literal("ok"),
+  tokens: Count,
+  unopened: Count,
+  ms: Count,
+});
+
+export type LogLine =
+  | z.infer<typeof RequestLine>
+  | z.infer<typeof JobLine>
+  | z.infer<typeof RoundLine>
+  | z.infer<typeof ResealLine>;
 
 /** Each line as it is meant; throws at one that is not. */
 export function parseLog(text: string): LogLine[] {
   return text.split("\n").filter((line) => line.startsWith("{")).map((line) => {
     const fields = JSON.parse(line);
-    return (fields.job === "round" ? RoundLine : "job" in fields ? JobLine : RequestLine).parse(fields);
+    if (!("job" in fields)) return RequestLine.parse(fields);
+    const sort = { round: RoundLine, reseal: ResealLine }[fields.job as string] ?? JobLine;
+    return sort.parse(fields);
   });
 }
