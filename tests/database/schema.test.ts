@@ -48,7 +48,6 @@ const DEFINERS = [
   "public.complete_media_transfer",
   "public.complete_read_back",
   "public.complete_resealing",
-  "public.custody_bundle",
   "public.due_custody_checkpoint",
   "public.fail_media_work",
   "public.move_message",
