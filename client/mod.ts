@@ -8,6 +8,7 @@ export type {
   SignedUrl,
   SignedUrlRefusal,
 } from "./contracts.ts";
+export { type Copies, findCopies, type StoredCopy } from "./copies.ts";
 export { EvidenceError } from "./errors.ts";
 export { type OpenedMessage, openReport } from "./report.ts";
 export { type Message, readTicket, type TicketDetails, type TicketFile } from "./ticket.ts";

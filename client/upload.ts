@@ -31,8 +31,7 @@ export async function uploadEvidence(
   const type = typeOfFile(file.type, file.name ?? "");
   // Storage reads the type off the form's part, and takes none with parameters.
   const body = file.type === type ? file : new Blob([file], { type });
-  // Web Crypto digests only what it has as a whole (and only on https or localhost); files are at most 50 MiB.
-  const sha256 = hex(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
+  const sha256 = await sha256Of(file);
   signal?.throwIfAborted();
 
   const request: UploadUrlRequest = {
@@ -128,6 +127,8 @@ function putByXhr(
   }).finally(() => signal?.removeEventListener("abort", abort));
 }
 
-function hex(bytes: ArrayBuffer): string {
-  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+/** @internal Hex. Web Crypto digests only what it has as a whole (and only on https or localhost); files are at most 50 MiB. */
+export async function sha256Of(file: Blob): Promise<string> {
+  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

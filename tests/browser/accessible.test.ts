@@ -103,11 +103,19 @@ for (const colorScheme of ["light", "dark"] as const) {
       const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assertEquals(sideways, 0, "it scrolls sideways");
 
-      await page.getByRole("button", { name: "Certificate" }).first().click();
+      await page.getByRole("button", { name: "Certificate of" }).first().click();
+      assertEquals(await violations(page), []);
+      await page.getByLabel("Name", { exact: true }).fill("T. Dlamini");
+      await page.getByLabel("Office").fill("Records officer");
+      await page.getByRole("button", { name: "Issue the certificate" }).click();
       await page.getByRole("heading", { name: "Certificate of electronic evidence" }).waitFor();
       assertEquals(await violations(page), []);
       assertEquals(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0);
       await page.getByRole("button", { name: "Back" }).click();
+
+      await page.getByRole("button", { name: "Court bundle…" }).click();
+      assertEquals(await violations(page), []);
+      await page.getByRole("button", { name: "Cancel" }).click();
 
       await page.getByRole("button", { name: "Mark as sensitive…" }).click();
       assertEquals(await violations(page), []);

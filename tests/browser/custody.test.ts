@@ -16,6 +16,7 @@ import {
   sha256,
 } from "../support/stack.ts";
 import { accepted, mediaOf, newSender, sampleFile, settled, ticketOf } from "../support/whatsapp.ts";
+import { violations } from "./support/axe.ts";
 import { openStage, picturesDecoded, row, type Stage } from "./support/stage.ts";
 
 const { number, gbvNumber } = MUNICIPALITIES.mbombela;
@@ -141,7 +142,7 @@ Deno.test("a stored file that is not what its browser announced carries a warnin
   await row(page, tracking_number).click();
   await page.getByText("Warning: this is not the file that its browser announced.").waitFor();
   await page.getByText("Warning: it is not the kind of file it claims to be.").waitFor();
-  await page.getByRole("button", { name: "Certificate" }).first().click();
+  await issue(page);
   await page.getByRole("alert").getByText("Not the file that was announced").waitFor();
   await leave();
 });
@@ -159,8 +160,16 @@ async function openCertificate(page: Page, trackingNumber: string): Promise<void
   await page.getByRole("button", { name: /^GBV/ }).click();
   await row(page, trackingNumber).click();
   await page.getByText("Issuing is recorded.").waitFor();
-  await page.getByRole("button", { name: "Certificate" }).click();
+  await issue(page);
   await page.getByRole("heading", { name: "Certificate of electronic evidence" }).waitFor();
+}
+
+/** Has the first file's certificate issued. */
+async function issue(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Certificate of" }).first().click();
+  await page.getByLabel("Name", { exact: true }).fill("T. Dlamini");
+  await page.getByLabel("Office").fill("Records officer");
+  await page.getByRole("button", { name: "Issue the certificate" }).click();
 }
 
 const visibleText = (page: Page) => page.evaluate(() => document.body.innerText);
@@ -184,6 +193,7 @@ Deno.test("the certificate of a GBV file: its hash, each look at it, an intact l
   assertEquals(await fact("File id"), file_id);
   assertEquals(await fact("Source"), `WhatsApp, message ${message_sid}, medium 1`);
   assertMatch((await fact("State"))!, /^Intact when issued/);
+  assertEquals(await fact("To be signed by"), "T. Dlamini, Records officer");
   assertEquals(await page.getByRole("alert").count(), 0);
   const records = await ok(
     service.from("custody_records").select("seq, event, user_id, hash").eq("file_id", file_id).order(
@@ -225,13 +235,37 @@ Deno.test("the certificate of a GBV file: its hash, each look at it, an intact l
   await page.getByRole("button", { name: "Back" }).focus();
   await page.keyboard.press("Enter");
   await page.getByRole("button", { name: "Sign out" }).waitFor();
-  assertEquals(await page.evaluate(() => document.activeElement?.textContent), "Certificate");
+  assertEquals(await page.evaluate(() => document.activeElement?.textContent), "Certificate…");
   assert(
     !await page.content().then((content) => content.includes(hash)),
     "the certificate stays in the page",
   );
   assertEquals(police.complaints, []);
   await police.leave();
+});
+
+Deno.test("a certificate is issued with the name and office of who signs it: in the log as a commitment, and not before", async () => {
+  const { tracking_number, file_id } = await gbvPhoto();
+  const { page, leave } = await stage.signIn("admin");
+  const certified = () =>
+    ok(service.from("custody_records").select("details").eq("file_id", file_id).eq("event", "certified"));
+  await page.getByRole("button", { name: /^GBV/ }).click();
+  await row(page, tracking_number).click();
+  const button = page.getByRole("button", { name: "Certificate of" });
+  await button.click();
+  assertEquals(await violations(page), []);
+  await page.getByRole("button", { name: "Issue the certificate" }).click(); // names nobody: the form stays
+  await page.getByLabel("Name", { exact: true }).fill("T. Dlamini");
+  await page.getByRole("button", { name: "Cancel" }).click();
+  assertEquals([await page.getByRole("dialog").count(), (await certified()).length], [0, 0]);
+  assertEquals(await page.getByRole("heading", { name: "Certificate of electronic evidence" }).count(), 0);
+
+  await issue(page);
+  await page.getByText("T. Dlamini, Records officer").waitFor();
+  const [{ details }] = await certified() as [{ details: Record<string, string> }];
+  assertMatch(details.signer_commitment!, /^[0-9a-f]{64}$/);
+  assert(!JSON.stringify(details).includes("Dlamini"), "a name is in the log");
+  await leave();
 });
 
 Deno.test("a log that was tampered with is said so, on the screen and on paper", async () => {
@@ -269,7 +303,7 @@ Deno.test("no certificate for a manager; one that is open goes with the sign-in"
 
   const { page } = admin;
   await row(page, tracking_number).click();
-  await page.getByRole("button", { name: "Certificate" }).click();
+  await issue(page);
   await page.getByText("Intact when issued").waitFor();
   await page.evaluate(() => {
     document.querySelector<HTMLElement>("header button:last-child")!.click(); // as when the session ends

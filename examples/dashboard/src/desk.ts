@@ -1,6 +1,7 @@
 /** The page of somebody signed in: the list, live, beside one open ticket. */
 import { readTicket, type Ticket, type TicketWindow } from "../../../client/mod.ts";
 import { backlog } from "./backlog.ts";
+import { checkCopy } from "./check.ts";
 import type { Client } from "./client.ts";
 import { announce, h } from "./dom.ts";
 import { followTickets } from "./follow.ts";
@@ -10,7 +11,11 @@ import { ticketList } from "./tickets.ts";
 import { type TicketView, ticketView } from "./ticket.ts";
 import { categoryText, CONNECTION, ROLE } from "./words.ts";
 
-const BACKLOG = "#files";
+/** Pages beside the tickets, for staff, by their address. */
+const PAGES = {
+  "#files": { label: "Files to look after", make: backlog },
+  "#check": { label: "Check a copy", make: checkCopy },
+};
 /** Events of one ticket come in groups. */
 const SETTLE_MS = 200;
 /** Before another try where it could not be read. */
@@ -34,7 +39,7 @@ export function openDesk(
   const closed = new AbortController();
   const { signal } = closed;
   let opened: { id: string; sensitive: boolean; view: TicketView; end: AbortController } | undefined;
-  let backlogEnd: AbortController | undefined;
+  let pageEnd: AbortController | undefined;
   let looking: ReturnType<typeof setTimeout> | undefined;
 
   const place = h("p", { class: "place" });
@@ -42,14 +47,15 @@ export function openDesk(
   const list = ticketList({ seesSensitive: seesSensitive(role), open: visit, changeWindow });
   const empty = h("p", { class: "quiet empty" }, "Choose a ticket to see it and its files.");
   const detail = h("section", { class: "detail", "aria-label": "Ticket" }, empty);
-  const toBacklog = h("button", {
-    type: "button",
-    click: () => {
-      if (location.hash !== BACKLOG) history.pushState(null, "", BACKLOG);
-      openBacklog();
-    },
-  }, "Files to look after");
-  if (isStaff(role)) list.element.append(toBacklog);
+  for (const [address, { label }] of isStaff(role) ? Object.entries(PAGES) : []) {
+    list.element.append(h("button", {
+      type: "button",
+      click: () => {
+        if (location.hash !== address) history.pushState(null, "", address);
+        openPage(address as keyof typeof PAGES);
+      },
+    }, label));
+  }
   const main = h("main", {}, list.element, detail);
   const element = h(
     "div",
@@ -72,20 +78,21 @@ export function openDesk(
     open(ticket);
   }
 
-  function openBacklog(): void {
+  function openPage(address: keyof typeof PAGES): void {
     end();
-    backlogEnd = new AbortController();
-    const page = backlog({ supabase, back, visit: (id) => location.hash = id, signal: backlogEnd.signal });
+    pageEnd = new AbortController();
+    const visit = (id: string) => location.hash = id;
+    const page = PAGES[address].make({ supabase, back, visit, signal: pageEnd.signal });
     detail.replaceChildren(page.element);
     main.dataset.view = "detail";
     page.focus();
   }
 
   async function showAddress(): Promise<void> {
-    if (location.hash === BACKLOG && isStaff(role)) return openBacklog();
+    if (location.hash in PAGES && isStaff(role)) return openPage(location.hash as keyof typeof PAGES);
     const id = location.hash.slice(1);
     if (!id) {
-      if (opened || backlogEnd) leave();
+      if (opened || pageEnd) leave();
       return;
     }
     const details = await readTicket(supabase, id, { signal }).catch(() => undefined);
@@ -109,8 +116,8 @@ export function openDesk(
     clearTimeout(looking);
     opened?.end.abort();
     opened = undefined;
-    backlogEnd?.abort();
-    backlogEnd = undefined;
+    pageEnd?.abort();
+    pageEnd = undefined;
     detail.replaceChildren(empty);
     delete main.dataset.view;
     list.mark(undefined);

@@ -1,5 +1,6 @@
 /** What may be done with one file: another try at one that failed, the certificate of one that is stored. */
 import type { TicketFile as FileRow } from "../../../client/mod.ts";
+import { askSigner } from "./certificate-form.ts";
 import type { Certificate } from "./certificate-words.ts";
 import { showCertificate } from "./certificate.ts";
 import type { Client } from "./client.ts";
@@ -24,7 +25,7 @@ export function fileActions(
   let file: FileRow;
   const problem = h("p", { class: "problem", role: "alert" });
   const retry = h("button", { type: "button", click: () => void act(retry, tryAgain) }, "Try again");
-  const certify = h("button", { type: "button", click: () => void act(certify, issue) }, "Certificate");
+  const certify = h("button", { type: "button", click: () => void act(certify, issue) }, "Certificate…");
   const recorded = h("span", { class: "quiet" }, "Issuing is recorded.");
 
   /** `action` gives in words why it did not work. */
@@ -48,7 +49,10 @@ export function fileActions(
   }
 
   async function issue(): Promise<string> {
-    const { data, error } = await supabase.rpc("custody_certificate", { file_id: file.file_id });
+    const { file_id } = file;
+    const signer = await askSigner(file.filename, signal);
+    if (!signer) return "";
+    const { data, error } = await supabase.rpc("custody_certificate", { file_id, ...signer });
     if (signal.aborted) return "";
     if (error?.message === "not_found") return "This file is no longer available to you.";
     if (error) return "The certificate could not be issued. Please try again.";
