@@ -64,9 +64,29 @@ create index if not exists media_attachments_created_by_idx on public.media_atta
 
 -- as for tickets: no estimate tells how much GBV evidence there is
 alter table public.media_attachments
+  alter column ticket_id set statistics 0,
   alter column bucket set statistics 0,
-  alter column is_sensitive set statistics 0,
+  alter column path set statistics 0,
+  alter column filename set statistics 0,
+  alter column content_type set statistics 0,
+  alter column file_size set statistics 0,
+  alter column sha256 set statistics 0,
+  alter column declared_sha256 set statistics 0,
   alter column purpose set statistics 0,
+  alter column source set statistics 0,
+  alter column status set statistics 0,
+  alter column message_sid set statistics 0,
+  alter column media_index set statistics 0,
+  alter column attempts set statistics 0,
+  alter column next_attempt_at set statistics 0,
+  alter column last_error set statistics 0,
+  alter column is_sensitive set statistics 0,
+  alter column moved_from set statistics 0,
+  alter column created_by set statistics 0,
+  alter column read_back_at set statistics 0,
+  alter column read_back_sha256 set statistics 0,
+  alter column created_at set statistics 0,
+  alter column stored_at set statistics 0,
   alter column tenant_id set statistics 0;
 
 comment on table public.media_attachments is

@@ -24,7 +24,18 @@ create index if not exists custody_records_unsealed_idx on public.custody_record
 create index if not exists custody_records_file_id_idx on public.custody_records (file_id, recorded_at);
 create index if not exists custody_records_url_signed_idx on public.custody_records (tenant_id, recorded_at desc) where event = 'url_signed';
 -- no estimate tells how much GBV evidence was looked at
-alter table public.custody_records alter column event set statistics 0, alter column tenant_id set statistics 0;
+alter table public.custody_records
+  alter column id set statistics 0,
+  alter column seq set statistics 0,
+  alter column file_id set statistics 0,
+  alter column ticket_id set statistics 0,
+  alter column event set statistics 0,
+  alter column recorded_at set statistics 0,
+  alter column user_id set statistics 0,
+  alter column user_role set statistics 0,
+  alter column hash set statistics 0,
+  alter column details set statistics 0,
+  alter column tenant_id set statistics 0;
 
 comment on table public.custody_records is
   'Append-only: receipt, storing, hashing, moves, each signed URL of GBV evidence, failures. The leaves of each municipality''s Merkle tree. No API role writes, changes or deletes them; tampering by a superuser is detected.';

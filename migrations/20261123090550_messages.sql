@@ -55,6 +55,9 @@ create index if not exists inbound_messages_sealed_with_idx on public.inbound_me
 create index if not exists inbound_messages_sender_idx on public.inbound_messages (sender_id, received_at desc);
 alter table public.inbound_messages
   alter column tenant_id set statistics 0,
+  alter column channel set statistics 0,
+  alter column kind set statistics 0,
+  alter column received_at set statistics 0,
   alter column ticket_id set statistics 0,
   alter column is_sensitive set statistics 0,
   alter column body set statistics 0,

@@ -69,6 +69,10 @@ const inStacks: Step[] = [
     command: [...inStack, ...test(newest, "tests/docs", "tests/openapi")],
   },
   { name: "fuzzing", command: [...inStack, ...test(newest, "tests/fuzz")] },
+  {
+    name: "two worlds",
+    command: [newest, "run", "-A", "tests/worlds/main.ts", "--traces", "2", "--seed", "1"],
+  },
   { name: "the package", command: [...inStack, ...test(newest, "tests/package")] },
   { name: "deploy check", command: [...inStack, ...test(newest, "tests/deploy/bundle.test.ts")] },
   {

@@ -174,7 +174,7 @@ export function write(draft: Draft, scene: Scene): Letter {
   const ticket = draft.ticket === "ordinary" && draft.to === "gbv" ? scene.tickets.turning : named;
   const word = secret ? scene.words.secret : scene.words.open;
   const text = ({ before, after, marked }: Marked, between = "") =>
-    before + (marked ? between + word : "") + after;
+    before + (marked ? between + word + between : "") + after;
 
   const nonce = hex();
   const usual: [string, string][] = [["Nonce", nonce], ["Body", `A ${word} message`]];
@@ -190,7 +190,7 @@ export function write(draft: Draft, scene: Scene): Letter {
   const extras = draft.extras.map(([name, value]): [string, string] => [
     text(name),
     // a file's type is kept in the clear, without its parameters
-    text(value, name.before.startsWith("MediaContentType") && value.before.includes("/") ? ";" : ""),
+    text(value, name.before.startsWith("MediaContentType") ? ";" : ""),
   ]);
   const all = draft.extrasFirst ? [...extras, ...usual] : [...usual, ...extras];
 
