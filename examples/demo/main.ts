@@ -1,7 +1,12 @@
 // The main job, end to end, with real files: reports arrive by WhatsApp, a dashboard uploads, and every role of two
 // municipalities asks for every file; dashboards are told live; a function is killed in the middle of its work; a certificate is
 // printed. Run by `npm run demo`; ends with `demo: N checks passed, 0 failed`.
-import type { SignedUrl, UploadUrlResponse } from "../../shared/contracts.ts";
+import type {
+  ErrorResponse,
+  OpenReportResponse,
+  SignedUrl,
+  UploadUrlResponse,
+} from "../../shared/contracts.ts";
 import { twilioClient } from "../../local/twilio-client.ts";
 import {
   everybody,
@@ -19,6 +24,7 @@ import {
 import { Checks } from "./checks.ts";
 import { Dashboards, listPeople } from "./dashboards.ts";
 import { killFunction, turnClockForward } from "./mishaps.ts";
+import { readReport } from "./report.ts";
 
 /** Milliseconds within which a medium must have been taken in. */
 const PATIENCE_MS = 15_000;
@@ -108,6 +114,9 @@ async function play(): Promise<void> {
   await arrived("mbombela", "gbv-evidence", gbv.messageSid, [film, detail], GBV_READERS);
   await nothingInTheClear(gbv.messageSid, secret);
   await told("mbombela", GBV_READERS, ["INSERT", "text", "stored", "stored"]);
+
+  checks.step("Police liaison reads that report; a manager asks for it too");
+  await readReport(checks, gbv.messageSid, secret, "+27837654321");
 
   checks.step("A resident of Polokwane reports by WhatsApp");
   const other = await whatsapp({
