@@ -1,12 +1,7 @@
 // The main job, end to end, with real files: reports arrive by WhatsApp, a dashboard uploads, and every role of two
 // municipalities asks for every file; dashboards are told live; a function is killed in the middle of its work; a certificate is
 // printed. Run by `npm run demo`; ends with `demo: N checks passed, 0 failed`.
-import type {
-  ErrorResponse,
-  OpenReportResponse,
-  SignedUrl,
-  UploadUrlResponse,
-} from "../../shared/contracts.ts";
+import type { SignedUrl, UploadUrlResponse } from "../../shared/contracts.ts";
 import { twilioClient } from "../../local/twilio-client.ts";
 import {
   everybody,
