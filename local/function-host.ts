@@ -42,7 +42,7 @@ Object.assign(globalThis, {
 const realFetch = globalThis.fetch;
 
 function isTwilio(url: URL): boolean {
-  return url.hostname === "api.twilio.com" || url.hostname.endsWith(".twiliocdn.com");
+  return /^api\..*twilio\.com$|\.twiliocdn\.com$|^s3-external-1\.amazonaws\.com$/.test(url.hostname);
 }
 
 /** The network: what leaves for Twilio's hosts arrives at the pretend Twilio, which reads the host asked for. */

@@ -27,10 +27,9 @@ export interface PretendTwilio {
   stop(): Promise<void>;
 }
 
-/** The hosts this stands in for; a functions' runtime sends their requests here. */
-export const TWILIO_HOSTS = ["api.twilio.com", "media.twiliocdn.com", "mms.twiliocdn.com"];
-
 const CDN = "media.twiliocdn.com";
+/** Where media of MMS lie. */
+const S3 = "s3-external-1.amazonaws.com";
 const WEBHOOK_SECONDS = 15; // Twilio waits no longer
 const CHUNK = 64 * 1024;
 
@@ -96,7 +95,8 @@ class Twilio {
     const host = request.headers.get("x-pretend-host") ?? (isApiPath ? "api.twilio.com" : null);
     const url = new URL(request.url);
     if (!host) return await this.#control(request, url);
-    const cdn = host.endsWith(".twiliocdn.com");
+    const cdn = host.endsWith(".twiliocdn.com") || host === S3;
+    const api = /^api(\.[a-z-]+\.[a-z]{2}\d)?\.twilio\.com$/.test(host);
     const credentials = request.headers.has("authorization");
     const entry: LogEntry = {
       host,
@@ -104,19 +104,19 @@ class Twilio {
       path: url.pathname,
       credentials,
       status: 0,
-      leak: credentials && host !== "api.twilio.com",
+      leak: credentials && !api,
     };
     this.#log.push(entry); // before the answer, so that a hanging request is seen too
     const response = cdn
       ? await this.#cdn(request, url)
-      : host === "api.twilio.com"
+      : api
       ? this.#api(request, url)
       : new Response(`${host} is none of Twilio's hosts`, { status: 421 });
     entry.status = response.status;
     return response;
   }
 
-  // api.twilio.com
+  // Its API
 
   #api(request: Request, url: URL): Response {
     if (!this.#authorized(request)) return apiError(401, 20003, "Authenticate");
@@ -205,14 +205,15 @@ class Twilio {
   // The CDN
 
   #cdnUrl(medium: Medium, seconds = this.#options.linkSeconds ?? 4 * 3600): string {
-    const path = `/${this.#options.accountSid}/${medium.hash}`;
+    const whatsapp = this.#messages.get(medium.messageSid)?.from.startsWith("whatsapp:") ?? true;
+    const path = `${whatsapp ? "" : `/${CDN}`}/${this.#options.accountSid}/${medium.hash}`;
     const expires = String(Math.floor(Date.now() / 1000) + seconds);
     const query = new URLSearchParams({
       Expires: expires,
       Signature: this.#linkSignature(path, expires),
       "Key-Pair-Id": "PRETEND",
     });
-    return `https://${CDN}${path}?${query}`;
+    return `https://${whatsapp ? CDN : S3}${path}?${query}`;
   }
 
   #linkSignature(path: string, expires: string): string {

@@ -4,7 +4,7 @@
 import { encodeBase64 } from "deno-std/encoding/base64.js";
 import { type IntakeServices, intakeServices, recordMessage } from "../shared/evidence/intake.ts";
 import { ServiceError } from "../shared/platform/errors.ts";
-import { type Credentials, credentialsFrom } from "../shared/twilio/media.ts";
+import { type Credentials, credentialsFrom, isApiHost } from "../shared/twilio/media.ts";
 import { parseMessage } from "../shared/twilio/message.ts";
 import {
   connectProject,
@@ -138,8 +138,11 @@ class TwilioApi {
     const { media_list } = await this.get<{ media_list: { sid: string; content_type: string }[] }>(
       `${base}.json`,
     );
+    // the region's own host; a stand-in for Twilio stands in for all of them
+    const { host: asked } = new URL(this.url);
+    const host = isApiHost(asked) ? asked : "api.twilio.com";
     return media_list.map(({ sid, content_type }) => ({
-      url: `https://api.twilio.com${base}/${sid}`,
+      url: `https://${host}${base}/${sid}`,
       contentType: content_type,
     }));
   }

@@ -70,7 +70,7 @@ export const SECRETS = {
   TWILIO_AUTH_TOKEN_PREVIOUS: text,
   TWILIO_API_KEY_SID: text,
   TWILIO_API_KEY_SECRET: text,
-  TWILIO_REGION: text.check(z.regex(/^[a-z]{2}\d$/, "it is like ie1 or au1")),
+  TWILIO_SHARED_KEY_SECRET: text,
   // anything but true keeps Twilio's copy: a typing error must not cost a resident's message
   TWILIO_DELETE_MEDIA: z.pipe(text, z.transform((value) => value === "true")),
   TIMESTAMP_URLS: list,
@@ -163,14 +163,14 @@ export const DESCRIPTIONS: Record<SecretName, Description> = {
     neededBy: [],
   },
   TWILIO_AUTH_TOKEN_PREVIOUS: {
-    about: "a second auth token, while Twilio rotates them",
+    about: "the auth token before, while they are [rotated](docs/runbook.md#rotating-the-twilio-auth-token)",
     where: "",
     neededBy: [],
   },
   TWILIO_API_KEY_SID: { about: "download media with an API key", where: "", neededBy: [] },
   TWILIO_API_KEY_SECRET: { about: "the API key's secret", where: "", neededBy: [] },
-  TWILIO_REGION: {
-    about: "Twilio region of the account, like `ie1`; US1 without it",
+  TWILIO_SHARED_KEY_SECRET: {
+    about: "the shared key of a Webhooks Rule, if one signs the webhook",
     where: "",
     neededBy: [],
   },

@@ -1,17 +1,16 @@
 /** Twilio's caller check: the signature before anything is looked up, then the account. */
 import { failure, ServiceError } from "../platform/errors.ts";
-import { required, type Variables } from "../platform/settings.ts";
+import { optional, required, type Variables } from "../platform/settings.ts";
 import { credentialsFrom } from "../twilio/media.ts";
-import { isSignedByTwilio } from "../twilio/signature.ts";
+import { isGenuine, type SigningSecrets } from "../twilio/signature.ts";
 import { readText } from "./body.ts";
 import { sameText } from "./credentials.ts";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** What a webhook is checked against. */
-export interface WebhookSettings {
+export interface WebhookSettings extends SigningSecrets {
   accountSid: string;
-  authToken: string;
   /** As entered at Twilio. */
   url: string;
 }
@@ -21,7 +20,11 @@ export function webhookSettings(variables: Variables): WebhookSettings {
   credentialsFrom(variables);
   return {
     accountSid: required(variables, "TWILIO_ACCOUNT_SID"),
-    authToken: required(variables, "TWILIO_AUTH_TOKEN"),
+    authTokens: [
+      required(variables, "TWILIO_AUTH_TOKEN"),
+      optional(variables, "TWILIO_AUTH_TOKEN_PREVIOUS") ?? [],
+    ].flat(),
+    sharedKey: optional(variables, "TWILIO_SHARED_KEY_SECRET"),
     url: required(variables, "TWILIO_WEBHOOK_URL"),
   };
 }
@@ -32,7 +35,7 @@ export function webhookSettings(variables: Variables): WebhookSettings {
  */
 export async function readWebhook(
   request: Request,
-  { accountSid, authToken, url: publicUrl }: WebhookSettings,
+  { accountSid, url: publicUrl, ...secrets }: WebhookSettings,
 ): Promise<{ params: URLSearchParams; ticketId: string | null }> {
   if (!request.headers.get("content-type")?.startsWith("application/x-www-form-urlencoded")) {
     await request.body?.cancel();
@@ -41,7 +44,7 @@ export async function readWebhook(
   const params = new URLSearchParams(await readText(request));
   const query = queryOf(request.url);
   const url = query && !publicUrl.includes("?") ? publicUrl + query : publicUrl;
-  if (!await isSignedByTwilio(authToken, request.headers.get("x-twilio-signature"), url, params)) {
+  if (!await isGenuine(request.headers, secrets, url, params)) {
     throw failure("invalid_signature");
   }
   if (!sameText(params.get("AccountSid") ?? "", accountSid)) {

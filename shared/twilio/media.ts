@@ -1,11 +1,13 @@
-/** Downloading a medium: credentials go to api.twilio.com alone, redirects are followed by hand to Twilio's hosts. */
+/** Downloading a medium: credentials go to Twilio's API alone, redirects are followed by hand to hosts that Twilio stores media at. */
 import { encodeBase64 } from "deno-std/encoding/base64.js";
 import { retry, RetryError } from "deno-std/async/retry.js";
 import { TwilioError } from "../platform/errors.ts";
 import { optional, required, type Variables } from "../platform/settings.ts";
 
-const API_HOST = "api.twilio.com";
-const CDN_HOST = /^([a-z0-9-]+\.)+twiliocdn\.com$/;
+/** `api.twilio.com`; of another region `api.{edge}.{region}.twilio.com`, before 2026 without the edge (twilio.com/docs/global-infrastructure). */
+const API_HOST = /^api\.(?:(?:[a-z]+(?:-[a-z]+)*\.)?[a-z]{2}\d\.)?twilio\.com$/;
+/** WhatsApp's media lie at its CDN, those of MMS also at S3. No credentials go there. */
+const STORE_HOST = /^(?:(?:[a-z0-9-]+\.)+twiliocdn\.com|s3-external-1\.amazonaws\.com)$/;
 const MEDIA_PATH = /^\/2010-04-01\/Accounts\/[A-Za-z0-9]+\/Messages\/[A-Za-z0-9]+\/Media\/[A-Za-z0-9]+$/;
 const MAX_REDIRECTS = 5;
 /** Milliseconds for an answer and its whole body: one that stalls must not hold up the media after it. */
@@ -27,10 +29,16 @@ export function credentialsFrom(variables: Variables): Credentials {
   };
 }
 
+/** Whether the host, with its port, is Twilio's API in any region. */
+export function isApiHost(host: string): boolean {
+  return API_HOST.test(host);
+}
+
 /** Whether the URL is that of a medium on Twilio's API, and nothing else. */
 export function isMediaUrl(text: string): boolean {
   const url = URL.parse(text);
-  return url?.href === `https://${API_HOST}${url?.pathname}` && MEDIA_PATH.test(url.pathname);
+  return url !== null && isApiHost(url.host) && MEDIA_PATH.test(url.pathname) &&
+    url.href === `https://${url.host}${url.pathname}`;
 }
 
 /**
@@ -72,8 +80,8 @@ async function follow(mediaUrl: string, credentials: Credentials): Promise<Respo
 }
 
 async function request(url: URL, credentials: Credentials, method: string): Promise<Response> {
-  const isApi = url.host === API_HOST;
-  if (url.protocol !== "https:" || !(isApi || CDN_HOST.test(url.host))) throw refused("host not allowed");
+  const isApi = isApiHost(url.host);
+  if (url.protocol !== "https:" || !(isApi || STORE_HOST.test(url.host))) throw refused("host not allowed");
   // a compressed body would not have the length it announces
   const headers: Record<string, string> = { "accept-encoding": "identity" };
   if (isApi) headers.authorization = `Basic ${encodeBase64(`${credentials.user}:${credentials.password}`)}`;

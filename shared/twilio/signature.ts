@@ -1,4 +1,8 @@
-/** X-Twilio-Signature: base64 of HMAC-SHA1 over the URL and all parameters (twilio.com/docs/usage/security). */
+/**
+ * X-Twilio-Signature: base64 of an HMAC over the URL and all parameters (twilio.com/docs/usage/security). With SHA-1 and the
+ * auth token, unless a Webhooks Rule signs: then with its shared key and the hash that X-Twilio-Webhooks-Signature-Settings
+ * names (twilio.com/docs/usage/webhooks/webhook-rules). What is signed is the same.
+ */
 import { decodeBase64 } from "deno-std/encoding/base64.js";
 
 /**
@@ -13,15 +17,44 @@ export function signedText(url: string, params: URLSearchParams): string {
   );
 }
 
+/** What a webhook may be signed with. */
+export interface SigningSecrets {
+  /** The account's, and while they are rotated the one before. */
+  authTokens: string[];
+  /** Of a Webhooks Rule. */
+  sharedKey?: string;
+}
+
+const HASHES: Record<string, string> = { HMAC_SHA1: "SHA-1", HMAC_SHA256: "SHA-256" };
+
+/** Whether the request's headers carry a signature by one of the secrets. */
+export async function isGenuine(
+  headers: Headers,
+  { authTokens, sharedKey }: SigningSecrets,
+  url: string,
+  params: URLSearchParams,
+): Promise<boolean> {
+  const settings = headers.get("x-twilio-webhooks-signature-settings");
+  const named = settings === null ? "HMAC_SHA1" : /(?:^|,)\s*algorithm=(\w+)/.exec(settings)?.[1] ?? "";
+  if (!Object.hasOwn(HASHES, named)) return false;
+  const signature = headers.get("x-twilio-signature");
+  const secrets = settings !== null && sharedKey ? [sharedKey, ...authTokens] : authTokens;
+  for (const secret of secrets) {
+    if (await isSignedByTwilio(secret, signature, url, params, HASHES[named])) return true;
+  }
+  return false;
+}
+
 /**
- * Whether the signature is the auth token's for this URL, with or without its default port, and these parameters.
+ * Whether the signature is the secret's for this URL, with or without its default port, and these parameters.
  * Compared in constant time (subtle.verify).
  */
 export async function isSignedByTwilio(
-  authToken: string,
+  secret: string,
   signature: string | null,
   url: string,
   params: URLSearchParams,
+  hash = "SHA-1",
 ): Promise<boolean> {
   let mac: Uint8Array<ArrayBuffer>;
   try {
@@ -29,9 +62,9 @@ export async function isSignedByTwilio(
   } catch {
     return false;
   }
-  const hmac = { name: "HMAC", hash: "SHA-1" };
+  const hmac = { name: "HMAC", hash };
   const encode = (text: string) => new TextEncoder().encode(text);
-  const key = await crypto.subtle.importKey("raw", encode(authToken), hmac, false, ["verify"]);
+  const key = await crypto.subtle.importKey("raw", encode(secret), hmac, false, ["verify"]);
   for (const variant of withAndWithoutPort(url)) {
     if (await crypto.subtle.verify("HMAC", key, mac, encode(signedText(variant, params)))) return true;
   }

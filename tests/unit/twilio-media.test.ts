@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertInstanceOf } from "../support/assert.ts";
 import { ServiceError, TwilioError } from "../../shared/platform/errors.ts";
-import { credentialsFrom, deleteMedium, fetchMedium } from "../../shared/twilio/media.ts";
+import { credentialsFrom, deleteMedium, fetchMedium, isMediaUrl } from "../../shared/twilio/media.ts";
 import { environmentOf, failureOf, type Sent, withFastTimers, withFetch } from "./tools.ts";
 
 const MEDIUM = "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1";
@@ -52,11 +52,52 @@ Deno.test("media: a redirect within api.twilio.com keeps the credentials, a rela
   assertEquals(sent[1]!.headers.get("authorization"), BASIC);
 });
 
+Deno.test("media: an MMS's medium comes from Twilio's bucket at S3, which sees no credentials", async () => {
+  const store = "https://s3-external-1.amazonaws.com/media.twiliocdn.com/AC1/x?X-Amz-Signature=abc";
+  const sent = await withFetch(
+    ({ url }) => url === MEDIUM ? redirect(store) : new Response("bytes"),
+    async () => assertEquals(await (await fetchMedium(MEDIUM, CREDENTIALS)).text(), "bytes"),
+  );
+  assertEquals(sent.map(({ url, headers }) => [url, headers.get("authorization")]), [[MEDIUM, BASIC], [
+    store,
+    null,
+  ]]);
+});
+
+Deno.test("media: an account of another region has its media at that region's API", async () => {
+  for (const host of ["api.dublin.ie1.twilio.com", "api.sao-paulo.br1.twilio.com", "api.us1.twilio.com"]) {
+    const regional = MEDIUM.replace("api.twilio.com", host);
+    assert(isMediaUrl(regional), host);
+    const sent = await withFetch(
+      ({ url }) => url === regional ? redirect(CDN) : new Response("bytes"),
+      async () => void await (await fetchMedium(regional, CREDENTIALS)).body?.cancel(),
+    );
+    assertEquals(sent.map(({ headers }) => headers.get("authorization")), [BASIC, null], host);
+  }
+  for (
+    const host of [
+      "api.ie1.twilio.com.evil.example",
+      "evil-api.ie1.twilio.com",
+      "api.ie1.eviltwilio.com",
+      "api.a.b.ie1.twilio.com",
+      "api.dublin.twilio.com",
+      "api.ie1.twilio.com:8443",
+      "api..twilio.com",
+      "user@api.twilio.com",
+      "chat.dublin.ie1.twilio.com",
+    ]
+  ) assert(!isMediaUrl(MEDIUM.replace("api.twilio.com", host)), host);
+});
+
 for (
   const target of [
     "http://media.us1.twiliocdn.com/x",
     "http://api.twilio.com/x",
     "https://evil.example/x",
+    "https://s3.amazonaws.com/x",
+    "https://s3-external-1.amazonaws.com.evil.example/x",
+    "https://evil.s3-external-1.amazonaws.com/x",
+    "http://s3-external-1.amazonaws.com/x",
     "https://localhost/x",
     "https://127.0.0.1/x",
     "http://169.254.169.254/latest/meta-data/",

@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import webhooks from "twilio/lib/webhooks/webhooks.js";
 import {
   assert,
@@ -102,6 +103,42 @@ Deno.test("webhook: without a signature, with another's, or one of another URL i
       { signed: URL_ + "?ticket_id=" + TICKET },
     ]
   ) await refused("invalid_signature", options);
+});
+
+/** As a Webhooks Rule signs, by Node's own HMAC. */
+function byRule(secret: string, algorithm: string, named = algorithm): Request {
+  const text = Object.keys(MESSAGE).sort().reduce((all, name) => all + name + MESSAGE[name], URL_);
+  const signature = createHmac(algorithm.replace("HMAC_", ""), secret).update(text).digest("base64");
+  const request = webhook({ signature });
+  request.headers.set("x-twilio-webhooks-signature-settings", `key=SK1,algorithm=${named}`);
+  return request;
+}
+
+Deno.test("webhook: while the auth tokens are rotated, both sign; afterwards one", async () => {
+  const rotating = { ...VARIABLES, TWILIO_AUTH_TOKEN: "67890", TWILIO_AUTH_TOKEN_PREVIOUS: "12345" };
+  for (const token of ["12345", "67890"]) assert(await read({ token }, rotating));
+  await refused("invalid_signature", { token: "54321" }, rotating);
+  await refused("invalid_signature", { token: "12345" }, { ...rotating, TWILIO_AUTH_TOKEN_PREVIOUS: "" });
+});
+
+Deno.test("webhook: a Webhooks Rule signs with its shared key, by the hash that its header names", async () => {
+  const shared = { ...VARIABLES, TWILIO_SHARED_KEY_SECRET: "a shared key" };
+  assert(await readSigned(byRule("a shared key", "HMAC_SHA256"), shared));
+  assert(await readSigned(byRule("a shared key", "HMAC_SHA1"), shared));
+  assert(await readSigned(byRule("12345", "HMAC_SHA256"), VARIABLES), "or with the auth token");
+  assert(await read({}, shared), "other messages are signed as ever");
+  for (
+    const [what, request, variables] of [
+      ["another key", byRule("another key", "HMAC_SHA256"), shared],
+      ["no shared key here", byRule("a shared key", "HMAC_SHA256"), VARIABLES],
+      ["another hash than it names", byRule("a shared key", "HMAC_SHA1", "HMAC_SHA256"), shared],
+      ["a hash that is none", byRule("a shared key", "HMAC_SHA256", "none"), shared],
+      ["an object's own property", byRule("a shared key", "HMAC_SHA256", "constructor"), shared],
+      ["the shared key without the header", webhook({ token: "a shared key" }), shared],
+    ] as const
+  ) {
+    assertEquals((await failureOf(() => readSigned(request, variables))).code, "invalid_signature", what);
+  }
 });
 
 Deno.test("webhook: a changed, added or removed parameter is invalid_signature", async () => {
