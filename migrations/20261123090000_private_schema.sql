@@ -47,46 +47,74 @@ $$;
 -- Functions look each other up by name as their caller.
 grant usage on schema private to anon, authenticated, service_role;
 
+-- What a migration needs for itself: waits briefly and lets others pass in between, since all who come later queue up behind
+-- who waits. With policies: supautils lets postgres make and drop policies and triggers on tables of auth, storage and realtime,
+-- and locks all tables that it lets be changed so at the first such statement, whichever it is about, until the end of the
+-- transaction. Here they are locked beforehand, so that no login waits long and none is deadlocked.
+create function private.lock_tables(targets text[], with_policies boolean default true)
+  returns void
+  language plpgsql volatile
+  set search_path = ''
+as $$
+declare
+  -- together, of a try in which others wait
+  budget constant interval := '250 milliseconds';
+  locks text[] := targets;
+  begun timestamptz;
+  holders text;
+begin
+  if with_policies then
+    locks := locks || array(
+      select format('%s in access exclusive mode', to_regclass(t.name))
+      from (values ('supautils.policy_grants'), ('supautils.drop_trigger_grants')) settings (name)
+      cross join jsonb_array_elements_text(
+        nullif(current_setting(settings.name, true), '')::jsonb -> current_user::text
+      ) with ordinality t (name, nr)
+      where to_regclass(t.name) is not null
+      order by settings.name desc, t.nr
+    );
+  end if;
+  for attempt in 1..40 loop
+    begun := clock_timestamp();
+    begin
+      for i in 1..cardinality(locks) loop
+        perform set_config('lock_timeout', greatest(1, extract(milliseconds from budget - (clock_timestamp() - begun))::integer)::text, true);
+        execute 'lock table only ' || locks[i];
+      end loop;
+      perform set_config('lock_timeout', '300ms', true); -- for what else this transaction locks
+      return;
+    exception
+      when lock_not_available or deadlock_detected then
+        null;
+    end;
+    perform pg_sleep(0.6);
+  end loop;
+  select string_agg(format('%s is in use by a long transaction (process %s, since %s)', held.tables, held.pid, to_char(held.since, 'HH24:MI:SS')), '; ')
+  into holders
+  from (
+    select l.pid, a.xact_start as since, string_agg(distinct l.relation::regclass::text, ', ') as tables
+    from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a using (pid)
+    where l.granted and l.pid <> pg_catalog.pg_backend_pid() and a.xact_start < begun
+      and l.relation in (select to_regclass(split_part(t, ' ', 1)) from unnest(locks) t)
+    group by l.pid, a.xact_start
+    order by a.xact_start limit 3
+  ) held;
+  -- the CLI shows the message alone
+  raise exception using errcode = '55P03', message = format(
+    '%s: no lock in 40 tries. Nothing of this migration was done; push again when it has ended.',
+    coalesce(holders, 'the tables are too busy')
+  );
+end
+$$;
+comment on function private.lock_tables(text[], boolean) is
+  'For migrations: locks tables (''NAME in MODE mode''), and those that policies lock, or gives up after some 30 seconds. Nobody waits for a try longer than 250 ms.';
+select private.lock_tables('{}');
+
 comment on table private.adoption is
   'What was here before us, so that the uninstall leaves it and gives it back as it was: the schema, the table tickets and its columns.';
 alter table private.adoption enable row level security;
 create policy "nobody reads what was adopted" on private.adoption for all to public using (false);
 revoke all on private.adoption from public, anon, authenticated, service_role;
-
--- A table in use: waits briefly and lets others pass in between, since all who come later queue up behind who waits.
-create function private.lock_table(target regclass, mode text, also regclass default null, also_mode text default null)
-  returns void
-  language plpgsql volatile
-  set search_path = ''
-as $$
-begin
-  for attempt in 1..10 loop
-    begin
-      perform set_config('lock_timeout', '300ms', true);
-      execute format('lock table only %s in %s mode', target, mode);
-      if also is not null then
-        execute format('lock table only %s in %s mode', also, also_mode); -- or neither is held while the other is waited for
-      end if;
-      perform set_config('lock_timeout', '1s', true); -- for what else this transaction locks
-      return;
-    exception
-      when lock_not_available then
-        null;
-    end;
-    perform pg_sleep(0.5);
-  end loop;
-  -- the CLI shows the message alone
-  raise exception using errcode = '55P03', message = format(
-    '%s is in use by a long transaction (process %s): no lock in 10 tries. Nothing of this migration was done; push again when it has ended.',
-    concat_ws(' or ', target, also), (
-      select string_agg(distinct format('%s, since %s', l.pid, to_char(a.xact_start, 'HH24:MI:SS')), '; ')
-      from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a using (pid)
-      where l.relation in (target, also) and l.granted and l.pid <> pg_catalog.pg_backend_pid()
-    )
-  );
-end
-$$;
-comment on function private.lock_table(regclass, text, regclass, text) is 'For migrations: locks one table or two, or gives up after some 8 seconds, in which nobody waited for longer than 600 ms.';
 
 -- These and other helpers of policies are in plpgsql: a SQL function with a search_path of its own is neither inlined nor its
 -- plan kept, and takes ten times as long, in every query of every user.
@@ -165,7 +193,7 @@ comment on function private.caller_sees_sensitive() is
 -- Postgres lets everybody execute a new function, and a project may have default privileges that let its API's roles;
 -- here each one is granted by name, in this and every later migration.
 revoke execute on function
-  private.lock_table(regclass, text, regclass, text),
+  private.lock_tables(text[], boolean),
   private.safe_uuid(text),
   private.caller_tenant(),
   private.caller_role(),

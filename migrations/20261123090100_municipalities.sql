@@ -1,5 +1,7 @@
 -- Municipalities: the tenants. The id is what a user's app_metadata.tenant_id names.
 
+select private.lock_tables('{}');
+
 create table if not exists public.municipalities (
   id uuid primary key default gen_random_uuid(),
   slug text not null unique check (slug ~ '^[a-z][a-z0-9-]{1,62}$'),

@@ -63,7 +63,7 @@ begin
     raise exception 'public.tickets cannot be adopted: %. Nothing of it was changed; docs/adopt.md says what to do.', wrong;
   end if;
 
-  perform private.lock_table('public.tickets', 'access exclusive');
+  perform private.lock_tables('{public.tickets in access exclusive mode}', with_policies => false);
 
   if not own and not known then
     insert into private.adoption

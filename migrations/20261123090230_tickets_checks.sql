@@ -8,10 +8,10 @@ begin
   select string_agg(i.indexrelid::regclass::text, ', ') into broken
   from pg_catalog.pg_index i where i.indrelid = 'public.tickets'::regclass and not i.indisvalid;
   if broken is not null then
-    raise exception 'an index of public.tickets was not built to its end: %. Run `reindex index concurrently` for it, then push again.', broken;
+    raise exception 'an index of public.tickets was not built to its end: %. Run `set statement_timeout = 0` and `reindex index concurrently` for it, then push again.', broken;
   end if;
 
-  perform private.lock_table('public.tickets', 'share update exclusive');
+  perform private.lock_tables('{public.tickets in share update exclusive mode}', with_policies => false);
   -- in one statement, which reads the rows once
   select string_agg(format('validate constraint %I', c.conname), ', ') into checks
   from pg_catalog.pg_constraint c

@@ -1,7 +1,7 @@
 -- What holds for tickets: a sensitive one is hidden whatever policies are there already (by a restrictive policy, which no
 -- other can widen), one without a number is given one, and one that changes tells when.
 
-select private.lock_table('public.tickets', 'access exclusive');
+select private.lock_tables('{public.tickets in access exclusive mode}');
 
 -- What an uninstall left to hide sensitive tickets: from here on the policies below do.
 drop policy if exists "kept evidence: for nobody" on public.tickets;

@@ -2,6 +2,8 @@
 -- nobody. Sealing gives records their place in a Merkle tree (RFC 9162), one log per municipality; from then on a record can be
 -- proved to be in the log, and the log to have only grown. docs/custody.md describes every byte.
 
+select private.lock_tables('{}');
+
 create table if not exists public.custody_records (
   id uuid primary key,
   tenant_id uuid not null references public.municipalities (id),

@@ -1,6 +1,8 @@
 -- Checkpoints: the size and root of a custody log, signed with a key that the database never sees, and time-stamped outside.
 -- Whoever keeps one can show later that the log was rewritten, by a superuser too. The media worker makes them.
 
+select private.lock_tables('{}');
+
 create table if not exists public.custody_keys (
   key_id text primary key check (key_id ~ '^[0-9a-f]{8}$'),
   name text not null,

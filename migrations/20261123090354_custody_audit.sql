@@ -1,6 +1,8 @@
 -- Verifying the custody log: records against hashes, nodes against records, checkpoints against nodes, files' rows against
 -- records. Whole logs are read in slices by the media worker; what a person waits for is bounded.
 
+select private.lock_tables('{}');
+
 create table if not exists public.custody_audits (
   tenant_id uuid not null references public.municipalities (id),
   started_at timestamptz not null default clock_timestamp(),

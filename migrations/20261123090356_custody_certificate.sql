@@ -1,6 +1,8 @@
 -- The certificate: what an officer certifies of one file, with proofs that it is what the log has. It costs the same at any
 -- size of the log.
 
+select private.lock_tables('{}');
+
 -- Who signed which certificate. The log has a commitment to it; the name can be destroyed without touching the log.
 create table if not exists private.custody_signers (
   commitment text primary key,

@@ -2,7 +2,7 @@
 -- The policies are restrictive ones, so they hold whatever other policies a project has on storage.objects; the
 -- permissive ones beside them only open our buckets to be judged.
 
-select private.lock_table('storage.objects', 'access exclusive');
+select private.lock_tables('{storage.objects in access exclusive mode}');
 
 -- What an uninstall left to hide kept files: from here on the policies below do.
 drop policy if exists "kept evidence: for nobody" on storage.objects;

@@ -1,7 +1,7 @@
 -- Messages: which number belongs to which municipality, what residents wrote, and by whom a ticket was opened. A message is kept
 -- sealed as it came; of an ordinary ticket its words and place also stand in the clear, readable as the ticket is.
 
-select private.lock_table('public.tickets', 'share row exclusive');
+select private.lock_tables('{public.tickets in share row exclusive mode}');
 
 create table public.whatsapp_numbers (
   number text primary key check (number ~ '^\+?[0-9A-Za-z._-]{3,64}$'),
@@ -103,9 +103,15 @@ grant select (
 ) on public.inbound_messages to authenticated;
 grant select on public.inbound_messages to service_role;
 
-alter table public.media_attachments
-  drop constraint if exists media_attachments_message_sid_fkey,
-  add constraint media_attachments_message_sid_fkey foreign key (message_sid) references public.inbound_messages (message_sid);
+do $$
+begin
+  -- what an uninstall kept still has it, and need not be read again
+  if not exists (select 1 from pg_catalog.pg_constraint c where c.conname = 'media_attachments_message_sid_fkey') then
+    alter table public.media_attachments
+      add constraint media_attachments_message_sid_fkey foreign key (message_sid) references public.inbound_messages (message_sid);
+  end if;
+end
+$$;
 
 create function private.keep_message()
   returns trigger

@@ -2,7 +2,7 @@
 -- `municipality:{tenant}:gbv` for those who may see sensitive tickets. A ticket write never fails or waits because of it.
 
 -- In the order in which a writer of tickets locks them.
-select private.lock_table('public.tickets', 'share row exclusive', 'realtime.messages', 'access exclusive');
+select private.lock_tables('{public.tickets in share row exclusive mode, realtime.messages in access exclusive mode}');
 
 -- What an uninstall left to hide messages sent before it: from here on the policies below do.
 drop policy if exists "kept evidence: for nobody" on realtime.messages;

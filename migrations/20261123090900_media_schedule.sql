@@ -4,6 +4,8 @@
 --   media_worker_key   MEDIA_WORKER_KEY of the functions: it starts a round and can do nothing else
 -- Where the extensions are missing, something else must POST to that URL each minute with the key as `apikey`.
 
+select private.lock_tables('{}');
+
 create table if not exists private.media_worker_calls (
   request_id bigint primary key,
   called_at timestamptz not null default now()

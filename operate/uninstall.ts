@@ -23,12 +23,12 @@ import {
   UsageError,
 } from "./project.ts";
 import { changesBeyond, type Plan, planUninstall, type Step } from "./uninstall/plan.ts";
+import { transactionOf } from "./uninstall/transaction.ts";
 
 const USAGE =
   `npm run uninstall -- [--dry-run] [--yes] [--env-file FILE] [--db-url URL]    (URL else from SUPABASE_DB_URL, of FILE
 or the environment, else of .env.production)`;
 const ROOT = new URL("../", import.meta.url);
-const LOCKED = ["public.tickets", "storage.objects", "realtime.messages"];
 
 /** The command. */
 async function uninstall(args: string[]): Promise<number> {
@@ -99,32 +99,17 @@ function confirmByName(project: string): void {
   }
 }
 
-/** Plans and does it in one transaction, which holds what it looks at, so that nothing arrives in between. */
+/** Plans, and does it if the plan still holds; begins anew if it does not, or if somebody holds what it needs. */
 async function execute(sql: postgres.Sql): Promise<Plan> {
-  return await retry(() =>
-    sql.begin(async (tx) => {
-      await tx`set local lock_timeout = '500ms'`;
-      const present = await tx`
-        select to_regclass(name)::text as name from unnest(${LOCKED}::text[]) as name where to_regclass(name) is not null`;
-      await tx.unsafe(
-        `lock table ${present.map(({ name }) => `only ${name}`).join(", ")} in access exclusive mode`,
-      );
-      const plan = await planUninstall(tx);
-      for (const { what, statements } of plan.steps) {
-        for (const statement of statements) {
-          try {
-            await tx.unsafe(statement);
-          } catch (error) {
-            throw Object.assign(error as Error, { step: what });
-          }
-        }
-      }
-      return plan;
-    }) as Promise<Plan>, {
-    maxAttempts: 10,
-    minTimeout: 500,
+  return await retry(async () => {
+    const plan = await sql.begin("read only", planUninstall) as Plan;
+    await sql.unsafe(transactionOf(plan));
+    return plan;
+  }, {
+    maxAttempts: 40,
+    minTimeout: 600,
     maxTimeout: 1000,
-    isRetriable: (error: unknown) => (error as { code?: string }).code === "55P03",
+    isRetriable: (error: unknown) => ["55P03", "40001", "40P01"].includes((error as { code: string }).code),
   });
 }
 
@@ -142,8 +127,8 @@ async function unhide(sql: postgres.Sql, first: Plan): Promise<void> {
 function explained(error: unknown, outcome = "Nothing was changed."): unknown {
   const cause = (error as { cause?: unknown }).cause ?? error;
   if (!(cause instanceof postgres.PostgresError)) return error;
-  const { code, message, detail, step } = cause as postgres.PostgresError & { step?: string };
-  const about = `${step ? `${step}: ` : ""}${message}${detail ? ` (${detail})` : ""}. ${outcome}`;
+  const { code, message, detail } = cause;
+  const about = `${message}${detail ? ` (${detail})` : ""}. ${outcome}`;
   switch (code) {
     case "55P03":
       return new UsageError(

@@ -111,6 +111,31 @@ begin
 end
 $$;
 
+-- supautils (before its version of autumn 2026) locks the tables on which it lets postgres make and drop policies, all of them and
+-- to the end of the transaction, whichever table the policy is of; so it does for dropped triggers.
+alter database postgres set "supautils.policy_grants" = '{"postgres": ["auth.identities", "auth.refresh_tokens", "auth.sessions", "auth.users", "realtime.messages", "storage.buckets", "storage.objects"]}';
+alter database postgres set "supautils.drop_trigger_grants" = '{"postgres": ["auth.identities", "auth.refresh_tokens", "auth.sessions", "auth.users", "storage.buckets", "storage.objects"]}';
+
+create function platform_guard.before_command() returns event_trigger language plpgsql set search_path = '' as $$
+declare
+  setting constant text := case tg_tag when 'DROP TRIGGER' then 'supautils.drop_trigger_grants' else 'supautils.policy_grants' end;
+  granted text;
+begin
+  if platform_guard.is_platform() then
+    return;
+  end if;
+  for granted in
+    select t.name from jsonb_array_elements_text(nullif(current_setting(setting, true), '')::jsonb -> current_user::text) with ordinality t (name, nr)
+    order by t.nr
+  loop
+    execute 'lock table only ' || granted || ' in access exclusive mode';
+  end loop;
+end
+$$;
+create event trigger platform_guard_before_command on ddl_command_start
+  when tag in ('CREATE POLICY', 'DROP POLICY', 'DROP TRIGGER')
+  execute function platform_guard.before_command();
+
 insert into platform_guard.grants select * from platform_guard.current_grants;
 
 create event trigger platform_guard_after_command on ddl_command_end execute function platform_guard.after_command();
@@ -118,3 +143,4 @@ create event trigger platform_guard_after_drop on sql_drop execute function plat
 -- Also when a session sets session_replication_role, which postgres may.
 alter event trigger platform_guard_after_command enable always;
 alter event trigger platform_guard_after_drop enable always;
+alter event trigger platform_guard_before_command enable always;

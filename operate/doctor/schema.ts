@@ -140,9 +140,9 @@ function todoOf({ entry, expected, how }: Difference, sources: Migration[]): str
   const { kind, parent, name } = entry;
   if (how === "extra") {
     if (kind === "policy") {
-      return `drop policy "${name}" on ${parent}; -- or have it name its own buckets or topics`;
+      return `${alone(`drop policy "${name}" on ${parent}`)} -- or have it name its own buckets or topics`;
     }
-    if (kind === "trigger") return `drop trigger "${name}" on ${parent};`;
+    if (kind === "trigger") return alone(`drop trigger "${name}" on ${parent}`);
   }
   if (kind === "grant") {
     const [privilege, grantee] = name.split(" to ");
@@ -161,6 +161,11 @@ function todoOf({ entry, expected, how }: Difference, sources: Migration[]): str
     `migrations/${source} has the statement that makes it: docs/runbook.md#the-schema-was-changed`;
 }
 
+/** Behind the migrations' lock: policies and dropped triggers lock tables of Auth, and a sign-in must not wait for them. */
+function alone(statement: string): string {
+  return `do $$ begin perform private.lock_tables('{}'); ${statement}; end $$;`;
+}
+
 function isPlatforms(table: string): boolean {
   return /^(storage|realtime)\./.test(table);
 }
@@ -170,7 +175,7 @@ function createTrigger({ name, parent, definition }: Entry): string {
   const statement = `${definition.replace(/ enabled$/, "")};`;
   // a constraint trigger cannot be replaced
   return statement.startsWith("CREATE CONSTRAINT ")
-    ? `drop trigger if exists "${name}" on ${parent}; ${statement}`
+    ? `${alone(`drop trigger if exists "${name}" on ${parent}`)} ${statement}`
     : statement.replace("CREATE ", "CREATE OR REPLACE ");
 }
 

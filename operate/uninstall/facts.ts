@@ -11,7 +11,7 @@ export const TICKETS = "public.tickets";
 export const ADOPTION = "private.adoption";
 export const GBV_CHECK = "tickets_gbv_check";
 /** Settings and notes, not what anybody sent us: their rows alone keep no table. */
-const SETTINGS = [ADOPTION, "public.whatsapp_numbers", "public.municipalities"];
+const SETTINGS = [ADOPTION, "public.whatsapp_numbers", "public.municipalities", "private.media_worker_calls"];
 
 /** A name as SQL has it. */
 export const identifier = (name: string) => `"${name.replaceAll('"', '""')}"`;
@@ -108,14 +108,20 @@ export interface Facts {
   /** What is in schema private and not ours. */
   strangers: string[];
   versions: string[];
+  /** Queries that found nothing, on which the plan rests. */
+  unfound: string[];
 }
 
 /** Reads what the plan depends on; changes nothing. */
 export async function readFacts(sql: postgres.TransactionSql, ours: Ours): Promise<Facts> {
   const there = async (name: string) =>
     (await sql`select to_regclass(${name}) is not null as there`)[0]!.there as boolean;
-  const any = async (query: string) =>
-    (await sql.unsafe(`select exists (${query}) as found`))[0]!.found as boolean;
+  const unfound: string[] = [];
+  const any = async (query: string) => {
+    const found = (await sql.unsafe(`select exists (${query}) as found`))[0]!.found as boolean;
+    if (!found) unfound.push(query);
+    return found;
+  };
 
   const installed = ours.tables.includes(ADOPTION);
   const hidden =
@@ -130,14 +136,18 @@ export async function readFacts(sql: postgres.TransactionSql, ours: Ours): Promi
   const columns = hasTickets ? await ticketColumns(sql) : [];
   const isAdopted = (column: string) => adoption.has(`column tickets.${column}`);
   const added = !adopted ? [] : columns.filter(({ name, known }) => known && !isAdopted(name));
+  const touched = ({ name, type, missing }: Column) =>
+    `${identifier(name)} is distinct from ${missing === null ? "null" : `${literal(missing)}::${type}`}`;
   const held = added.length
-    ? (await sql.unsafe(`select ${
-      added.map(({ name, type, missing }) => {
-        const untouched = missing === null ? "null" : `${literal(missing)}::${type}`;
-        return `bool_or(${identifier(name)} is distinct from ${untouched}) as ${identifier(name)}`;
-      }).join(", ")
-    } from ${TICKETS}`))[0]!
+    ? (await sql.unsafe(
+      `select ${
+        added.map((column) => `bool_or(${touched(column)}) as ${identifier(column.name)}`).join(", ")
+      } from ${TICKETS}`,
+    ))[0]!
     : {} as Record<string, boolean>;
+  const untouched = added.filter(({ name }) => !held[name]);
+  // in one query, which reads the rows once
+  if (untouched.length) unfound.push(`select from ${TICKETS} where ${untouched.map(touched).join(" or ")}`);
   const keptColumns = added.filter(({ name }) => held[name]).map(({ name }) => name);
   const kept = await keptTables(sql, ours, any, keptColumns, ownTickets);
   const sensitiveTickets = columns.some(({ name }) => name === "is_sensitive") &&
@@ -148,6 +158,11 @@ export async function readFacts(sql: postgres.TransactionSql, ours: Ours): Promi
     select b.id, exists (select from storage.objects o where o.bucket_id = b.id) as full
     from storage.buckets b where b.id in ${sql(Object.keys(BUCKETS))} order by b.id`)
     .filter(() => installed || hidden.includes("storage.objects"));
+  unfound.push(
+    ...buckets.filter(({ full }) => !full).map(({ id }) =>
+      `select from storage.objects where bucket_id = ${literal(id)}`
+    ),
+  );
   const grantable = ["anon", "authenticated", "service_role"];
   const schemaAcl = adoption.get("schema private")?.acl;
   const [schema] = await sql`
@@ -165,7 +180,7 @@ export async function readFacts(sql: postgres.TransactionSql, ours: Ours): Promi
     sensitiveTickets,
     kept,
     keptColumns,
-    droppedColumns: added.filter(({ name }) => !held[name]).map(({ name }) => name),
+    droppedColumns: untouched.map(({ name }) => name),
     ourDefault: columns.some(({ expression }) => expression?.includes("private.new_tracking_number()")),
     gbvCheck: adopted && await any(
       `select from pg_constraint where conname = ${
@@ -201,6 +216,7 @@ export async function readFacts(sql: postgres.TransactionSql, ours: Ours): Promi
       ? (await sql`select version from supabase_migrations.schema_migrations where version in ${sql(files)}`)
         .map(({ version }) => version)
       : [],
+    unfound,
   };
 }
 

@@ -32,6 +32,8 @@ export interface Plan {
   emptyBuckets: string[];
   /** What a second transaction adds once those buckets are gone: what hides them stays until then. */
   thereafter: Step[];
+  /** Queries that found nothing: while they do not, the plan holds. */
+  unfound: string[];
 }
 
 /** The migrations make these with `or replace`: they keep records from being changed, and find it where they were. */
@@ -53,17 +55,20 @@ const PROOF = [
 const guards = ({ definition }: { definition: string }) =>
   PROOF.some((proof) => definition.includes(`EXECUTE FUNCTION ${proof}`));
 
-/** Reads the project and plans; changes nothing. For the plan to hold, the caller has locked what it reads. */
+/** Reads the project and plans; changes nothing. */
 export async function planUninstall(sql: postgres.TransactionSql): Promise<Plan> {
   const ours = await ourObjects(sql);
   const facts = await readFacts(sql, ours);
   const steps = planSteps(ours, facts);
   const full = facts.buckets.filter(({ full }) => full);
-  if (full.length === facts.buckets.length) return { steps, emptyBuckets: [], thereafter: [] };
+  if (full.length === facts.buckets.length) {
+    return { steps, emptyBuckets: [], thereafter: [], unfound: facts.unfound };
+  }
   const hidden = [...new Set([...facts.hidden, "storage.objects"])];
   return {
     steps,
     emptyBuckets: facts.buckets.filter(({ full }) => !full).map(({ id }) => id),
+    unfound: facts.unfound,
     thereafter: changesBeyond(steps, planSteps(ours, { ...facts, buckets: full, hidden })),
   };
 }

@@ -85,7 +85,7 @@ function problemsIn(lines: Line[]): Problem[] {
 
 /** Whether it is a statement to run as it stands. (There is no extension to make here.) */
 function isSql(todo: string | undefined): todo is string {
-  return /^(alter|create|drop|grant|revoke|select cron)\b(?! extension)/i.test(todo ?? "");
+  return /^(alter|create|do|drop|grant|revoke|select cron)\b(?! extension)/i.test(todo ?? "");
 }
 
 /**
