@@ -7,7 +7,7 @@ import { secretProject } from "../platform/project.ts";
 import { required, type Variables } from "../platform/settings.ts";
 import { normalType } from "../file-types.ts";
 import { mediumName } from "../storage/object-name.ts";
-import type { IncomingMessage } from "../twilio/message.ts";
+import { clean, type IncomingMessage } from "../twilio/message.ts";
 import { sealerOf } from "./sealer.ts";
 import { SenderHash } from "./sender.ts";
 
@@ -74,7 +74,7 @@ export async function recordMessage(
     kind: message.kind,
     sealed_with: sealer.keyIds[0]!,
     encrypted_payload: await sealer.encrypt(JSON.stringify(asObject(params))),
-    body: sensitive ? null : message.body || null,
+    body: sensitive ? null : clean(message.body) || null,
     latitude: sensitive ? null : message.place?.latitude ?? null,
     longitude: sensitive ? null : message.place?.longitude ?? null,
     place: sensitive ? null : message.place?.name ?? null,

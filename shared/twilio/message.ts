@@ -33,7 +33,7 @@ export interface IncomingMessage {
   /** What the sender is known by: number, WhatsApp's business-scoped ids. At least one. */
   identities: string[];
   kind: MessageKind;
-  /** Words for people to read; without what Postgres cannot hold. */
+  /** Words for people to read, as they came. */
   body: string;
   place: Place | null;
   media: IncomingMedium[];
@@ -112,7 +112,7 @@ function kindOf(params: URLSearchParams, place: Place | null, media: IncomingMed
 
 /** The words, and after them what else a reader needs: a button's text, a form's answers, the advertisement answered. */
 function bodyOf(params: URLSearchParams): string {
-  const get = (name: string) => clean(params.get(name) ?? "");
+  const get = (name: string) => params.get(name) ?? "";
   const body = get("Body");
   const others = [
     get("ButtonText") || get("ButtonPayload"),
@@ -139,12 +139,12 @@ function linesOf(name: string, value: unknown): string[] {
       linesOf(Array.isArray(value) ? name : [name, key].filter(Boolean).join("."), inner)
     );
   }
-  const words = clean(String(value ?? ""));
+  const words = String(value ?? "").toWellFormed();
   return words ? [name ? `${name}: ${words}` : words] : [];
 }
 
-/** Postgres holds neither NUL nor half a character. */
-function clean(text: string): string {
+/** Without what Postgres cannot hold: NUL and half a character. */
+export function clean(text: string): string {
   return text.replaceAll("\0", "").toWellFormed();
 }
 

@@ -31,3 +31,30 @@ export async function tablesWith(sql: postgres.Sql, words: string[]): Promise<st
   }));
   return found.flat().sort();
 }
+
+/**
+ * Columns whose rows have any of the words, as `schema.table.column`, and `statistics of …` where the planner keeps it: of
+ * every table there is but Postgres' own. For a superuser.
+ */
+export async function columnsWith(sql: postgres.Sql, words: string[]): Promise<string[]> {
+  const columns = await sql<{ place: string; relation: string; name: string }[]>`
+    select concat_ws('.', n.nspname, c.relname, a.attname) as place, format('%I.%I', n.nspname, c.relname) as relation,
+      format('%I', a.attname) as name
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    where c.relkind in ('r', 'm') and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')`;
+  assert(columns.length > 200, "too few columns: nothing would be proved");
+  const pattern = words.map((word) => word.replace(/[^A-Za-z0-9]/g, (sign) => `\\${sign}`)).join("|");
+  const found: string[] = [];
+  for (const [relation, those] of Map.groupBy(columns, ({ relation }) => relation)) {
+    const tests = those.map(({ name }, index) =>
+      `coalesce(bool_or(${name}::text ~* $1), false) as c${index}`
+    );
+    const [row] = await sql.unsafe(`select ${tests.join(", ")} from ${relation}`, [pattern]);
+    found.push(...those.filter((_, index) => row![`c${index}`]).map(({ place }) => place));
+  }
+  const statistics = await sql`
+    select concat_ws('.', s.schemaname, s.tablename, s.attname) as place from pg_stats s
+    where concat_ws(' ', s.most_common_vals, s.histogram_bounds, s.most_common_elems) ~* ${pattern}`;
+  return [...found, ...statistics.map(({ place }) => `statistics of ${place}`)].sort();
+}
