@@ -132,14 +132,31 @@ begin
   where m.message_sid = message.message_sid;
   -- a trigger hides them where the ticket is sensitive; what lies in gbv-evidence stays there
   update public.media_attachments m set ticket_id = target.id where m.message_sid = message.message_sid;
-  -- both tickets have changed for those who show them
-  update public.tickets t set last_message_at = greatest(t.last_message_at, message.received_at) where t.id = target.id;
-  update public.tickets t set updated_at = now() where t.id = message.ticket_id;
+  -- Both tickets have changed for those who show them. A description that was the message's words goes with it: they would
+  -- stay for everybody to read.
+  update public.tickets t set
+    last_message_at = greatest(t.last_message_at, message.received_at),
+    description = case when t.is_sensitive then t.description else coalesce(nullif(t.description, ''), message.body, t.description) end
+  where t.id = target.id;
+  update public.tickets t set
+    updated_at = now(),
+    description = case when t.description is distinct from message.body then t.description else coalesce(
+      (
+        select m.body from public.inbound_messages m
+        where m.tenant_id = tenant and m.ticket_id = message.ticket_id and m.body is not null
+        order by m.received_at, m.message_sid limit 1
+      ),
+      case when exists (
+        select from pg_catalog.pg_attribute a
+        where a.attrelid = 'public.tickets'::regclass and a.attname = 'description' and a.attnotnull
+      ) then '' end
+    ) end
+  where t.id = message.ticket_id;
   return target.id;
 end
 $$;
 comment on function public.move_message(text, uuid) is
-  'Moves a message and its files to another open ticket of the same sender, or to a new one (NULL); answers with that ticket. For managers and admins; into or out of a sensitive ticket for admins and police liaison. Recorded. Raises PT403, PT404.';
+  'Moves a message and its files to another open ticket of the same sender, or to a new one (NULL); answers with that ticket. A description that was its words goes with it. For managers and admins; into or out of a sensitive ticket for admins and police liaison. Recorded. Raises PT403, PT404.';
 revoke execute on function public.move_message(text, uuid) from public, anon, authenticated, service_role;
 grant execute on function public.move_message(text, uuid) to authenticated;
 

@@ -239,6 +239,39 @@ Deno.test("a message moves with its files to another ticket of the same sender, 
   assertEquals((await move(manager, first.ticket.id)).data, first.ticket.id);
 });
 
+Deno.test("a description that was the message's words goes with it; one that staff wrote stays", async () => {
+  const manager = await person("manager"), from = newSender();
+  const first = await report("mbombela", false, from);
+  await accepted(from, MUNICIPALITIES.mbombela.number, {
+    body: "",
+    params: { Latitude: "-25.4", Longitude: "30.9" },
+  });
+  const second = await accepted(from, MUNICIPALITIES.mbombela.number, { body: "and a pothole" });
+  const description = async (id: string) =>
+    (await ok(service.from("tickets").select("description").eq("id", id).single())).description;
+  const move = async (message_sid: string, ticket_id: string | null): Promise<string> =>
+    await ok(manager.supabase.rpc("move_message", { message_sid, ticket_id }));
+  const fresh = await move(first.sid, null);
+  assertEquals(await description(fresh), `He hits me ${first.word}`);
+  assertEquals(
+    await description(first.ticket.id),
+    "and a pothole",
+    "the next words, past a place without any",
+  );
+  await move(second.message_sid, fresh);
+  assertEquals(await description(first.ticket.id), null);
+  await move(first.sid, first.ticket.id);
+  assertEquals(await description(first.ticket.id), `He hits me ${first.word}`, "the first words that come");
+  assertEquals(await description(fresh), "and a pothole");
+  await ok(
+    manager.supabase.from("tickets").update({ description: "Hole in Main Road" }).eq("id", fresh).select(
+      "id",
+    ),
+  );
+  await move(second.message_sid, first.ticket.id);
+  assertEquals(await description(fresh), "Hole in Main Road");
+});
+
 Deno.test("a message that moves into a sensitive ticket is hidden at once; out of it only police liaison and admins bring it", async () => {
   const manager = await person("manager"), admin = await person("admin");
   const from = newSender();
