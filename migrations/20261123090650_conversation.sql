@@ -78,7 +78,7 @@ grant execute on function public.mark_ticket_read(uuid) to authenticated;
 -- Moving -------------------------------------------------------------------------------------------------------------
 
 -- SECURITY DEFINER: no user has the right to write messages and files; it asks itself what the caller may.
-create function public.move_message(message_sid text, ticket_id uuid)
+create function public.move_message(message_sid text, ticket_id uuid default null)
   returns uuid
   language plpgsql volatile security definer
   set search_path = ''

@@ -710,7 +710,7 @@ export type Database = {
       };
       "mark_ticket_read": { Args: { "ticket_id": string }; Returns: undefined };
       "mark_ticket_sensitive": { Args: { "ticket_id": string }; Returns: boolean };
-      "move_message": { Args: { "message_sid": string; "ticket_id": string }; Returns: string };
+      "move_message": { Args: { "message_sid": string; "ticket_id"?: string }; Returns: string };
       "open_bundle_messages": {
         Args: { "bundle_id": string; "include_sender"?: boolean; "message_sids": (string)[] };
         Returns: {

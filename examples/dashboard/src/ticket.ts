@@ -5,8 +5,9 @@ import type { Client } from "./client.ts";
 import { confirmSensitive } from "./confirm.ts";
 import { announce, h, select } from "./dom.ts";
 import { fileList } from "./files.ts";
+import { moveAction } from "./move.ts";
 import { reportButtons } from "./report.ts";
-import { isStaff, seesSensitive } from "./roles.ts";
+import { isStaff, movesMessages, seesSensitive } from "./roles.ts";
 import { isUnread } from "./tickets.ts";
 import { timeline } from "./timeline.ts";
 import { uploadForm } from "./upload.ts";
@@ -81,7 +82,15 @@ export function ticketView(
   const mayHide = isStaff(role) && !sensitive;
 
   let isOpened = false;
-  const conversation = timeline();
+  const moved = async () => {
+    await reload();
+    if (!signal.aborted) heading.focus();
+  };
+  const conversation = timeline(
+    movesMessages(role, sensitive)
+      ? () => moveAction({ supabase, ticketId: first.id, sensitive, role, moved, signal })
+      : undefined,
+  );
   const files = fileList({ supabase, sensitive, role, reload, place: conversation.placeOf, signal });
   const report = reportButtons({
     supabase,

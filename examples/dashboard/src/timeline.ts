@@ -1,6 +1,7 @@
 /** What residents wrote, oldest first, each message with its files; uploads by staff stand where they came in between. */
 import type { Message, OpenedMessage, TicketDetails, TicketFile } from "../../../client/mod.ts";
 import { h } from "./dom.ts";
+import type { MoveAction } from "./move.ts";
 import { timeText } from "./words.ts";
 
 const CHANNEL: Record<string, string> = { whatsapp: "WhatsApp", sms: "SMS" };
@@ -15,7 +16,8 @@ export interface Timeline {
   placeOf(file: TicketFile): HTMLElement;
 }
 
-export function timeline(): Timeline {
+/** `action` makes what may be done with a message. */
+export function timeline(action?: () => MoveAction): Timeline {
   const entries = new Map<string, Entry>();
   let openedMessages = new Map<string, OpenedMessage>();
   const element = h("ol", { class: "timeline", "aria-label": "Messages and files" });
@@ -47,7 +49,7 @@ export function timeline(): Timeline {
       entries.delete(key);
     }
     wanted.forEach(([key, time, message], index) => {
-      const entry = entries.get(key) ?? new Entry();
+      const entry = entries.get(key) ?? new Entry(message && action?.());
       entries.set(key, entry);
       entry.show(time, message, openedMessages.get(key));
       if (element.children[index] !== entry.element) {
@@ -79,7 +81,11 @@ class Entry {
   readonly #body = h("p", { class: "words" });
   readonly #place = h("p", { class: "place-shared" });
   readonly files: HTMLUListElement = h("ul", { class: "files" });
-  readonly element: HTMLLIElement = h("li", {}, this.#about, this.#body, this.#place, this.files);
+  readonly element: HTMLLIElement;
+
+  constructor(readonly action?: MoveAction) {
+    this.element = h("li", {}, this.#about, this.#body, this.#place, this.files, action?.element ?? false);
+  }
 
   show(time: string, message?: Message, opened?: OpenedMessage): void {
     const sender = opened?.sender ? `${opened.sender} · ` : "";
@@ -88,6 +94,7 @@ class Entry {
     this.#body.textContent = opened?.text ?? message?.body ?? "";
     const { latitude, longitude, name } = opened?.place ??
       { latitude: message?.latitude, longitude: message?.longitude, name: message?.place };
+    if (message) this.action?.show(message, this.#body.textContent);
     this.#place.replaceChildren(...placeOf(latitude ?? undefined, longitude ?? undefined, name ?? undefined));
   }
 }
