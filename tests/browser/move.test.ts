@@ -65,7 +65,7 @@ Deno.test("a manager moves a message with its photo to a new ticket, and back by
 
   await move.click();
   await dialog.getByRole("button", { name: "Move", exact: true }).click();
-  await page.locator("#announcer").getByText(/^Moved to TKT-/).waitFor();
+  await page.getByRole("status").getByText(/^Moved to TKT-/).waitFor();
   await entry.waitFor({ state: "detached" });
   assertEquals(await page.locator(".timeline > li").count(), 1);
   assertEquals(await page.locator(".files img").count(), 0, "its photo has stayed");
@@ -81,7 +81,7 @@ Deno.test("a manager moves a message with its photo to a new ticket, and back by
   await row(page, fresh.tracking_number).click();
   await picturesDecoded(page, 1);
   await moveTo(ticket.tracking_number.toLowerCase());
-  await page.locator("#announcer").getByText(`Moved to ${ticket.tracking_number}.`).waitFor();
+  await page.getByRole("status").getByText(`Moved to ${ticket.tracking_number}.`).waitFor();
   await row(page, ticket.tracking_number).click();
   await picturesDecoded(page, 1);
   assertEquals((await ticketOf(second.message_sid)).id, ticket.id);

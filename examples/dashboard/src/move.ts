@@ -1,7 +1,7 @@
 /** Moves a message with its files to where it belongs: residents report two things in one chat. */
 import type { Message } from "../../../client/mod.ts";
 import type { Client } from "./client.ts";
-import { announce, field, h } from "./dom.ts";
+import { field, h } from "./dom.ts";
 import { seesSensitive } from "./roles.ts";
 import { timeText } from "./words.ts";
 
@@ -10,14 +10,14 @@ export interface MoveAction {
   show(message: Message, words: string): void;
 }
 
-/** `moved` shows the ticket without the message. */
+/** `moved` shows the ticket without the message, and says where that is now. */
 export function moveAction(
   { supabase, ticketId, sensitive, role, moved, signal }: {
     supabase: Client;
     ticketId: string;
     sensitive: boolean;
     role: string;
-    moved: () => Promise<void>;
+    moved: (said: string) => Promise<void>;
     signal: AbortSignal;
   },
 ): MoveAction {
@@ -61,12 +61,11 @@ export function moveAction(
       : await supabase.from("tickets").select("tracking_number").eq("id", target).maybeSingle();
     if (signal.aborted) return "";
     // not found: somebody else was faster
-    announce(
+    await moved(
       error
         ? "The message is no longer in this ticket."
         : `Moved to ${data?.tracking_number ?? "its ticket"}.`,
     );
-    await moved();
     return "";
   }
 

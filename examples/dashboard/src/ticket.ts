@@ -82,9 +82,13 @@ export function ticketView(
   const mayHide = isStaff(role) && !sensitive;
 
   let isOpened = false;
-  const moved = async () => {
+  // Stays: what is announced makes way for what comes live, the new ticket of it too.
+  const movedNote = h("p", { class: "done", role: "status" });
+  const moved = async (said: string) => {
     await reload();
-    if (!signal.aborted) heading.focus();
+    if (signal.aborted) return;
+    movedNote.textContent = said;
+    heading.focus();
   };
   const conversation = timeline(
     movesMessages(role, sensitive)
@@ -129,6 +133,7 @@ export function ticketView(
       isStaff(role) && report.element,
       files.element,
       seesSensitive(role) && bundle.element,
+      movedNote,
       conversation.element,
     ),
     uploadForm({
