@@ -4,6 +4,7 @@
  * The last line is `bench: N ratios, M beyond their goals`; the exit status is 1 when M is not 0 or something failed.
  */
 import { suite as coldStart } from "./cold-start.ts";
+import { suite as courtBundle } from "./court-bundle.ts";
 import { suite as custody } from "./custody.ts";
 import { suite as custodyLog } from "./custody-log.ts";
 import { compare, grow, type Result } from "./harness/measure.ts";
@@ -18,7 +19,18 @@ import { suite as takeIn } from "./take-in.ts";
 import { suite as tickets } from "./tickets.ts";
 import { suite as webhook } from "./webhook.ts";
 
-const SUITES = [coldStart, signedUrl, webhook, takeIn, custody, custodyLog, tickets, screen, reading];
+const SUITES = [
+  coldStart,
+  signedUrl,
+  webhook,
+  takeIn,
+  custody,
+  custodyLog,
+  courtBundle,
+  tickets,
+  screen,
+  reading,
+];
 
 const begun = performance.now();
 

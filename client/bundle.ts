@@ -98,14 +98,14 @@ export async function makeBundle(
 }
 
 /** Fetched whole before it goes into the zip, so that a download that breaks off can be tried again. */
-async function download(supabase: AnyClient, file_id: string, signal?: AbortSignal): Promise<Blob> {
+async function download(supabase: AnyClient, file_id: string, signal?: AbortSignal) {
   for (let tried = 1;; tried++) {
     signal?.throwIfAborted();
     const [answer] = await signedUrls(supabase, [{ file_id }]);
     if (!answer || "error" in answer) throw new EvidenceError("not_found", "A file is not available");
     try {
       const response = await fetch(answer.signed_url, { cache: "no-store", ...signal && { signal } });
-      if (response.ok) return await response.blob();
+      if (response.ok) return new Uint8Array(await response.arrayBuffer());
       await response.body?.cancel();
     } catch (cause) {
       if (tried === TRIES) throw new EvidenceError("unreachable", "A download broke off", [], { cause });

@@ -87,7 +87,9 @@ await runCommand(async (args) => {
     messages,
     page: await verifyPage(),
     read: async ({ bucket, path }) =>
-      await new Response(await storage.read({ bucket: bucket as Bucket, path })).blob(),
+      new Uint8Array(
+        await new Response(await storage.read({ bucket: bucket as Bucket, path })).arrayBuffer(),
+      ),
   }, { altered: ({ file_id, filename }) => altered.push(`${filename} (${file_id})`) });
   const file = await Deno.open(out, { write: true, createNew: true, mode: 0o600 }).catch((cause) => {
     throw new UsageError(`${out} cannot be made: ${cause.message}`);

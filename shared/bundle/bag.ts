@@ -1,6 +1,8 @@
 /** What lies where in a court bundle: a bag by RFC 8493. The one place that says so, for the command and for browsers. */
 import type { Certificate } from "../evidence/proof.ts";
 
+type Bytes = Uint8Array<ArrayBuffer>;
+
 /** What goes into a bundle. */
 export interface Bundle {
   /** Of the bundle and its folder: the ticket's number. */
@@ -13,7 +15,7 @@ export interface Bundle {
   /** verify.html. */
   page: string;
   /** A stored file, whole: they are at most 50 MiB. */
-  read(file: Certificate["file"]): Promise<Blob>;
+  read(file: Certificate["file"]): Promise<Bytes>;
 }
 
 export interface Messages {
@@ -29,7 +31,7 @@ export function bundleName(trackingNumber: string | null | undefined, ticketId: 
 /** An entry of the zip. */
 export interface Part {
   name: string;
-  input: string | Blob;
+  input: string | Bytes;
   lastModified: Date;
 }
 
@@ -46,9 +48,9 @@ export async function* bag(bundle: Bundle, { read, altered }: Progress = {}): As
   const now = new Date();
   const manifest: string[] = [];
   const payload = { bytes: 0, files: 0 };
-  function part(path: string, data: string | Blob): Part {
+  function part(path: string, data: string | Bytes): Part {
     if (path.startsWith("data/")) {
-      payload.bytes += new Blob([data]).size;
+      payload.bytes += bytesOf(data).length;
       payload.files++;
     }
     return { name: `${name}/${path}`, input: data, lastModified: now };
@@ -56,16 +58,16 @@ export async function* bag(bundle: Bundle, { read, altered }: Progress = {}): As
 
   for (const { file } of certificates) {
     const place = `data/evidence/${file.file_id}/${file.path.split("/").pop()}`;
-    const blob = await bundle.read(file);
-    if (await hash(blob) !== file.sha256) altered?.(file);
+    const bytes = await bundle.read(file);
+    if (await hash(bytes) !== file.sha256) altered?.(file);
     // as recorded: a file that is not so fails every check
     manifest.push(`${file.sha256}  ${place}`);
-    const evidence = part(place, blob);
+    const evidence = part(place, bytes);
     read?.(payload.bytes);
     yield evidence;
   }
   const { checkpoint } = certificates[0]!;
-  const texts: [string, string | Blob][] = certificates.map((certificate) => [
+  const texts: [string, string | Bytes][] = certificates.map((certificate) => [
     `data/certificates/${certificate.file.file_id}.json`,
     json(certificate),
   ]);
@@ -75,7 +77,7 @@ export async function* bag(bundle: Bundle, { read, altered }: Progress = {}): As
     texts.push(["data/public-keys.json", json([checkpoint.key])]);
     for (const [index, { token }] of checkpoint.timestamps.entries()) {
       const bytes = Uint8Array.from(atob(token), (char) => char.charCodeAt(0));
-      texts.push([`data/timestamps/${index + 1}.der`, new Blob([bytes])]);
+      texts.push([`data/timestamps/${index + 1}.der`, bytes]);
     }
   }
   for (const [path, data] of texts) {
@@ -100,9 +102,11 @@ export async function* bag(bundle: Bundle, { read, altered }: Progress = {}): As
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
-async function hash(data: string | Blob): Promise<string> {
-  const bytes = await crypto.subtle.digest("SHA-256", await new Blob([data]).arrayBuffer());
-  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const bytesOf = (data: string | Bytes) => typeof data === "string" ? new TextEncoder().encode(data) : data;
+
+async function hash(data: string | Bytes): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytesOf(data));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 const README = `For the prosecutor and for the defence
