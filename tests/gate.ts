@@ -53,6 +53,7 @@ const inStacks: Step[] = [
       ),
     ],
   },
+  { name: "canaries and key rotation", command: test(newest, ...worker("canaries", "key-rotation")) },
   { name: "operators' commands", command: [...inStack, ...test(newest, "tests/operate")] },
   { name: "browser", command: [...inStack, ...test(newest, "tests/browser")] },
   {
