@@ -10,7 +10,7 @@ const OURS = [
     "whatsapp_numbers",
     "municipalities",
   ],
-  ...["custody_audits", "custody_checkpoints", "custody_timestamps", "custody_keys"],
+  ...["custody_audits", "custody_checkpoints", "custody_timestamps"],
 ];
 
 /** Values that GBV reports bring with them, and others. */

@@ -235,7 +235,10 @@ async function take(step: Step): Promise<unknown> {
     }
     case "gone": {
       const id = names.desk[step.at % names.desk.length];
-      if (!id) return "none";
+      // one with files cannot go to another municipality
+      if (
+        !id || (await own.superuser`select from public.media_attachments where ticket_id = ${id}`).length > 0
+      ) return "none";
       names.desk.splice(names.desk.indexOf(id), 1);
       const admin = await stack.person("admin");
       if (!hidden) await ok(service.from("tickets").update({ tenant_id: THIRD }).eq("id", id).select());
