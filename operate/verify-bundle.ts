@@ -1,17 +1,18 @@
-// Whether a court bundle is whole, offline: npm run verify-bundle -- FILE.zip
+// Whether a court bundle is whole, offline: npm run verify-bundle -- FILE.zip, or the folder it was unzipped to
 // Exit status: 0 all of it holds, 1 something does not, 2 it could not be read.
-import { verifyBundle } from "../shared/bundle/verify.ts";
-import { readZip, type Source } from "../shared/bundle/zip.ts";
+import { verifyBundle, withoutClutter } from "../shared/bundle/verify.ts";
+import { type Entry, readZip, type Source } from "../shared/bundle/zip.ts";
 import { readOptions, runCommand, UsageError } from "./project.ts";
 
-const USAGE = "npm run verify-bundle -- FILE.zip    (asks nobody: no project, no network)";
+const USAGE =
+  "npm run verify-bundle -- FILE.zip, or the folder it was unzipped to    (asks nobody: no project, no network)";
 
 await runCommand(async (args) => {
   const { positionals: [path, ...more] } = readOptions(USAGE, args, {}, true);
   if (path === undefined || more.length > 0) throw new UsageError(USAGE);
   try {
     let bad = 0;
-    for (const { name, checks, facts, missing } of await verifyBundle(await readZip(await open(path)))) {
+    for (const { name, checks, facts, missing } of await verifyBundle(await entriesOf(path))) {
       const wrong = checks.filter(({ good }) => !good);
       console.log(
         `${wrong.length ? "WRONG " : "ok    "} ${name}: ${
@@ -30,11 +31,28 @@ await runCommand(async (args) => {
   }
 });
 
-/** The file, read piece by piece. */
-async function open(path: string): Promise<Source> {
-  const { size } = await Deno.stat(path).catch((error) => {
+async function entriesOf(path: string): Promise<Entry[]> {
+  const { size, isDirectory } = await Deno.stat(path).catch((error) => {
     throw new UsageError(`${path} cannot be read: ${error.message}\n${USAGE}`);
   });
+  return isDirectory
+    ? withoutClutter(await Array.fromAsync(filesIn(path)))
+    : await readZip(source(path, size));
+}
+
+async function* filesIn(folder: string): AsyncGenerator<Entry> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) yield* filesIn(path);
+    else {
+      const { size } = await Deno.stat(path);
+      yield { path, size, stream: () => Promise.resolve(source(path, size).slice(0, size).stream()) };
+    }
+  }
+}
+
+/** A file, read piece by piece. */
+function source(path: string, size: number): Source {
   return {
     size,
     slice: (start, end) => ({

@@ -113,7 +113,8 @@ const README = `For the prosecutor and for the defence
 
 This bundle holds files that were reported to a municipality, with proof that they are as they were received.
 
-1. Open verify.html in a browser (no network is needed) and choose the zip. It says what holds and which file does not.
+1. Open verify.html in a browser (no network is needed) and choose the zip, or this folder. It says what holds and which
+   file does not.
    Then choose a copy that you were given elsewhere: it says whether that is one of these files, byte for byte.
 2. Without it: sha256sum -c manifest-sha256.txt, in this folder. It compares the files with their list.
 3. data/evidence/ID/ holds each file, data/certificates/ID.json its certificate: every record of it, with proof that the

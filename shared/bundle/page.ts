@@ -2,37 +2,74 @@
 /// <reference lib="dom" />
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
-import { type Verdict, verifyBundle } from "./verify.ts";
-import { readZip } from "./zip.ts";
+import { type Verdict, verifyBundle, withoutClutter } from "./verify.ts";
+import { type Entry, readZip } from "./zip.ts";
 
 const verdict = document.querySelector<HTMLElement>("#verdict")!;
 const same = document.querySelector<HTMLElement>("#same")!;
 const copies = document.querySelector<HTMLElement>("section")!;
 let files: Verdict[] = [];
 
-onChoice("#bundle", verify);
-onChoice("#copy", compare);
+onChoice("#bundle", ([zip]) => verify(zip!.name, () => readZip(zip!)));
+onChoice("#folder", (files) => verify("the folder", () => withoutClutter(files.map(entryOf))));
+onChoice("#copy", ([copy]) => compare(copy!));
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {
   event.preventDefault();
-  const file = event.dataTransfer?.files[0];
-  if (file) void (files.length === 0 || file.name.endsWith(".zip") ? verify : compare)(file);
+  const [item] = event.dataTransfer?.items ?? [];
+  const [dropped, file] = [item?.webkitGetAsEntry(), item?.getAsFile()];
+  if (dropped?.isDirectory) {
+    void verify(dropped.name, async () => withoutClutter(await filesIn(dropped as FileSystemDirectoryEntry)));
+  } else if (!file) return;
+  else if (files.length === 0 || file.name.endsWith(".zip")) void verify(file.name, () => readZip(file));
+  else void compare(file);
 });
 
-function onChoice(selector: string, act: (file: File) => Promise<void>): void {
+function onChoice(selector: string, act: (files: File[]) => Promise<void>): void {
   const input = document.querySelector<HTMLInputElement>(selector)!;
-  input.addEventListener("change", () => input.files?.[0] && void act(input.files[0]));
+  input.addEventListener("change", () => {
+    const chosen = [...input.files ?? []];
+    if (chosen.length > 0) void act(chosen);
+  });
 }
 
-async function verify(file: File): Promise<void> {
+function entryOf(file: File): Entry {
+  return { path: file.webkitRelativePath, size: file.size, stream: () => Promise.resolve(file.stream()) };
+}
+
+/** All files below a folder that was dropped. */
+async function filesIn(folder: FileSystemDirectoryEntry): Promise<Entry[]> {
+  const reader = folder.createReader();
+  const found: Entry[] = [];
+  for (;;) {
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+      reader.readEntries(resolve, reject)
+    );
+    if (some.length === 0) return found;
+    for (const entry of some) {
+      if (entry.isDirectory) found.push(...await filesIn(entry as FileSystemDirectoryEntry));
+      else {
+        const file = await new Promise<File>((resolve, reject) =>
+          (entry as FileSystemFileEntry).file(resolve, reject)
+        );
+        found.push({ ...entryOf(file), path: entry.fullPath.slice(1) });
+      }
+    }
+  }
+}
+
+async function verify(name: string, read: () => Entry[] | Promise<Entry[]>): Promise<void> {
   files = [];
   copies.hidden = true;
   same.replaceChildren();
-  say(verdict, "p", `Reading ${file.name} …`, true);
+  say(verdict, "p", `Reading ${name} …`, true);
   try {
-    const progress = (bytes: number) =>
-      say(verdict, "p", `${Math.floor(bytes / file.size * 100)} % read`, true);
-    const verdicts = await verifyBundle(await readZip(file), progress);
+    const entries = await read();
+    const all = Math.max(1, entries.reduce((sum, { size }) => sum + size, 0));
+    const verdicts = await verifyBundle(
+      entries,
+      (bytes) => say(verdict, "p", `${Math.floor(bytes / all * 100)} % read`, true),
+    );
     const bad = verdicts.flatMap(({ name, checks }) =>
       checks.filter(({ good }) => !good).map(({ what }) => `${name}: ${what}`)
     );

@@ -134,6 +134,11 @@ function check(checks: Verdict["checks"], what: string, good: boolean): void {
   checks.push({ what, good });
 }
 
+/** A folder's files without what systems leave in one that was looked at. */
+export function withoutClutter(entries: Entry[]): Entry[] {
+  return entries.filter(({ path }) => !/(^|\/)(\.DS_Store|Thumbs\.db|desktop\.ini)$/.test(path));
+}
+
 /** Paths from the bag's own folder on. */
 function withoutFolder(entries: Entry[]): Map<string, Entry> {
   const bag = entries.find(({ path }) => /(^|\/)bagit\.txt$/.test(path));

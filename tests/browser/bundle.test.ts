@@ -48,6 +48,11 @@ Deno.test({
       assertStringIncludes(whole, "Missing: No outside authority has stamped the checkpoint");
       assertEquals(await violations(page), []);
 
+      await page.setInputFiles("#folder", `${directory}/${tracking_number}`);
+      await page.getByText("Reading the folder …").waitFor({ state: "detached" });
+      await page.getByRole("heading", { name: "All of it holds." }).waitFor();
+      assertEquals(await page.innerText("#verdict"), whole);
+
       // a copy from elsewhere, by its bytes alone
       const copy = { name: "from-a-phone.jpg", mimeType: "image/jpeg" };
       const original = Buffer.from(await file.blob.arrayBuffer());

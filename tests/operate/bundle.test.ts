@@ -68,6 +68,15 @@ Deno.test("a bundle is recorded before it is read, holds every file, and verifie
       (await run("sha256sum", ["-c", "tagmanifest-sha256.txt"], `${directory}/${ticket}`)).code,
       0,
     );
+    const folder = `${directory}/${ticket}`;
+    await Deno.writeTextFile(`${folder}/data/.DS_Store`, "left by a Mac");
+    assertEquals((await command("verify-bundle", folder)).code, 0);
+    await Deno.writeTextFile(`${folder}/data/more.txt`, "put in");
+    assertStringIncludes(
+      (await command("verify-bundle", folder)).text,
+      "nothing is in the bundle that is not listed",
+    );
+    await Deno.remove(`${folder}/data/more.txt`);
     for (const { fileId, blob } of files) {
       const [{ name }] = [...Deno.readDirSync(`${directory}/${ticket}/data/evidence/${fileId}`)] as [
         Deno.DirEntry,
@@ -77,6 +86,13 @@ Deno.test("a bundle is recorded before it is read, holds every file, and verifie
         new Uint8Array(await blob.arrayBuffer()),
       );
     }
+    const [one] = [...Deno.readDirSync(`${folder}/data/evidence/${files[0]!.fileId}`)];
+    const photo = `${folder}/data/evidence/${files[0]!.fileId}/${one!.name}`;
+    const bytes = await Deno.readFile(photo);
+    await Deno.writeFile(photo, bytes.with(100, bytes[100]! ^ 1));
+    const changed = await command("verify-bundle", folder);
+    assertEquals(changed.code, 1);
+    assertStringIncludes(changed.text, "WRONG: the file in hand is the certified file, byte for byte");
     const page = await Deno.readTextFile(`${directory}/${ticket}/verify.html`);
     assert(
       !/https?:\/\/(?!www\.w3\.org)/.test(page.replace(/\/\*[^]*?\*\//g, "")),
