@@ -1,6 +1,7 @@
 // Records of evidence: written by our functions alone, changed by nobody, true to what happened.
 import { assert, assertEquals } from "../support/assert.ts";
 import { serviceFile } from "../support/files.ts";
+import { database } from "../support/functions.ts";
 import { anonymous, connect, makeTicket, MUNICIPALITIES, ok, person, service } from "../support/stack.ts";
 
 const TABLES = {
@@ -244,6 +245,30 @@ Deno.test("a user has at most 200 announced files that are yet to come, and none
   assert((await announce(201)).error);
   assertEquals((await announce(150)).error, null);
   assert((await announce(51)).error);
+  assertEquals((await announce(50)).error, null);
+
+  // and nobody else learns that they have so many
+  const other = await person("field_worker", "polokwane"), nobody = await person("citizen", "polokwane");
+  for (const { userId } of [worker, nobody]) {
+    const file_id = crypto.randomUUID();
+    const { error } = await other.supabase.from("media_attachments").insert({
+      file_id,
+      tenant_id: other.tenant,
+      bucket: "evidence",
+      path: `${other.tenant}/${file_id}/photo.jpg`,
+      filename: "photo.jpg",
+      content_type: "image/jpeg",
+      file_size: 10,
+      purpose: "evidence",
+      created_by: userId,
+    });
+    assertEquals(error?.code, "42501", error?.message);
+  }
+  await database((sql) =>
+    sql`update public.media_attachments set status = 'expired', next_attempt_at = null
+      where created_by = ${worker.userId} and status = 'pending'`
+  );
+  assertEquals((await announce(1)).error, null, "what never came does not count");
 });
 
 Deno.test("a file deleted with the service key is said to be deleted, and keeps its record", async () => {

@@ -6,9 +6,11 @@ import { claimsOf, database } from "../support/functions.ts";
 import {
   makeTicket,
   MUNICIPALITIES,
+  ok,
   type Person,
   person,
   sample,
+  service,
   type Slug,
   SLUGS,
 } from "../support/stack.ts";
@@ -150,6 +152,33 @@ for (const slug of SLUGS) {
     }
   });
 }
+
+Deno.test("that a sender of GBV writes elsewhere is told once, to those who see GBV, in that municipality, while the report is open", async () => {
+  const { mbombela, polokwane } = MUNICIPALITIES;
+  const from = newSender();
+  const topics = async (to: string, sender = from) => {
+    const { message_sid } = await accepted(sender, to);
+    return await database(async (sql) =>
+      (await sql`select topic from realtime.messages
+        where event = 'message_event' and payload ->> 'message_sid' = ${message_sid} order by topic`).map((
+        { topic },
+      ) => topic)
+    );
+  };
+  const [general, gbv] = [`municipality:${mbombela.id}`, `municipality:${mbombela.id}:gbv`];
+  const report = await accepted(from, mbombela.gbvNumber);
+  assertEquals(await topics(mbombela.gbvNumber), [gbv], "the report's own messages");
+  assertEquals(await topics(mbombela.number), [general, gbv]);
+  assertEquals(await topics(polokwane.number), [`municipality:${polokwane.id}`], "in another municipality");
+  const other = newSender();
+  assertEquals(await topics(mbombela.number, other), [general], "of somebody else");
+  assertEquals(await topics(mbombela.number, other), [general], "of somebody else, again");
+  const { ticket_id } = await ok(
+    service.from("inbound_messages").select("ticket_id").eq("message_sid", report.message_sid).single(),
+  );
+  await ok(service.from("tickets").update({ status: "closed" }).eq("id", ticket_id).select());
+  assertEquals(await topics(mbombela.number), [general], "after the report was closed");
+});
 
 Deno.test("no client sends on a municipality's topics, not even where a policy of the project lets everybody send", async () => {
   for (const slug of SLUGS) {
