@@ -24,6 +24,7 @@ import {
 } from "./deploy/settings.ts";
 import { type Probe, probeFunctions } from "./probe.ts";
 import { readOptions, readSettingsFile, runCommand, SETTINGS_FILE, UsageError } from "./project.ts";
+import { tryStorage } from "./trial.ts";
 
 const USAGE =
   `npm run deploy -- --project-ref REF [--env-file FILE] [--db-url URL] [--replace NAME] [--yes] [--patience SECONDS]
@@ -150,13 +151,16 @@ function refuse(what: string, problems: string[]): void {
 async function probePatiently(settings: Settings, url: string, patience: number): Promise<Probe[]> {
   const end = performance.now() + patience * 1000;
   while (true) {
+    const secretKey = settings.SUPABASE_SECRET_KEY!;
+    const storage = tryStorage({ url, secretKey });
     const probes = await probeFunctions({
       url,
-      secretKey: settings.SUPABASE_SECRET_KEY!,
+      secretKey,
       webhookUrl: settings.TWILIO_WEBHOOK_URL,
       twilioAccountSid: settings.TWILIO_ACCOUNT_SID,
       twilioAuthToken: settings.TWILIO_AUTH_TOKEN,
     });
+    probes.push(await storage);
     if (probes.every(({ ok }) => ok) || performance.now() > end) return probes;
     await delay(3000);
   }

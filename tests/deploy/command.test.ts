@@ -142,7 +142,7 @@ Deno.test("the same command goes on where it stopped; without Vault it says what
     text,
     `or let something else POST to ${supabase.url}/functions/v1/media-worker each minute`,
   );
-  assertStringIncludes(text, "9 of 9 right");
+  assertStringIncludes(text, "10 of 10 right");
   assertStringIncludes(text, "No WhatsApp number is entered yet");
   assertEquals(api.functions.size, 5);
   assertEquals(
@@ -219,7 +219,7 @@ Deno.test("a smoke test that fails says what to do, and the command fails", asyn
   await supabase.functions!.restart("twilio-media", { TWILIO_AUTH_TOKEN: "0".repeat(32) });
   const { code, text } = await deploy();
   assertEquals(code, 1, text);
-  assertStringIncludes(text, "8 of 9 right");
+  assertStringIncludes(text, "9 of 10 right");
   assertStringIncludes(text, "403 invalid_signature instead of 404 not_found");
   assertStringIncludes(
     text,
@@ -228,12 +228,25 @@ Deno.test("a smoke test that fails says what to do, and the command fails", asyn
   await supabase.functions!.restart("twilio-media");
 });
 
-Deno.test("the signed test message leaves no trace", async () => {
+Deno.test("a Storage that refuses residents' files shows at the deploy", async () => {
+  const sql = superuser();
+  await sql`alter table storage.objects add constraint refused check (bucket_id <> 'evidence')`;
+  const refused = await deploy();
+  await sql`alter table storage.objects drop constraint refused`;
+  assertEquals(refused.code, 1, refused.text);
+  assertStringIncludes(refused.text, "9 of 10 right");
+  assertStringIncludes(refused.text, "the upload failed: storage");
+  assertStringIncludes(refused.text, "Residents' files would be refused the same way");
+});
+
+Deno.test("the trials leave no trace: neither the signed test message nor the file", async () => {
   const [counts] = await superuser()`
     select (select count(*) from public.inbound_messages)::integer as messages,
       (select count(*) from public.tickets)::integer as tickets,
-      (select count(*) from public.media_attachments)::integer as files`;
-  assertEquals({ ...counts }, { messages: 0, tickets: 0, files: 0 });
+      (select count(*) from public.media_attachments)::integer as files,
+      (select count(*) from public.custody_records)::integer as records,
+      (select count(*) from storage.objects)::integer as objects`;
+  assertEquals({ ...counts }, { messages: 0, tickets: 0, files: 0, records: 0, objects: 0 });
 });
 
 async function scheduled(): Promise<string[]> {
