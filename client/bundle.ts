@@ -1,7 +1,7 @@
 /** A court bundle, made in the browser as a stream: what is handed out is recorded first, and nothing holds all of it. */
 import { makeZip } from "client-zip";
 import { bag, bundleName } from "../shared/bundle/bag.ts";
-import { openMessages } from "../shared/bundle/messages.ts";
+import { messagesFile } from "../shared/bundle/messages.ts";
 import { BundleRefused, prepareBundle } from "../shared/bundle/prepare.ts";
 import { EvidenceError } from "./errors.ts";
 import { openReport } from "./report.ts";
@@ -56,20 +56,21 @@ export async function makeBundle(
   let ofBytes = 0;
   const tell = (step: BundleProgress["step"], bytes = 0) => options.onProgress?.({ step, bytes, ofBytes });
   tell("recording");
+  const includeSender = messages === "words and senders";
+  const opened = messages && await messagesFile(supabase, ticketId, (messageSids) => {
+    signal?.throwIfAborted();
+    return openReport(supabase, ticketId, { messageSids, includeSender });
+  });
   const { bundleId, certificates } = await prepareBundle(supabase, {
     ticketId,
     requestedBy,
     fileIds,
+    messages: opened,
     signal,
     recorded: () => tell("signing"),
   }).catch((error) => {
     if (!(error instanceof BundleRefused)) throw error;
     throw new EvidenceError(error.code, "The bundle could not be made", [], { cause: error });
-  });
-  const includeSender = messages === "words and senders";
-  const opened = messages && await openMessages(supabase, ticketId, (messageSids) => {
-    signal?.throwIfAborted();
-    return openReport(supabase, ticketId, { messageSids, includeSender });
   });
   ofBytes = certificates.reduce((sum, { file }) => sum + (file.file_size ?? 0), 0);
   tell("reading");

@@ -2,7 +2,7 @@
 -- with the secret key; both record here first what they hand out.
 
 -- SECURITY DEFINER: no API role writes names of who asked, or what the system did.
-create function private.record_bundle(tenant_id uuid, files uuid[], requested_by text)
+create function private.record_bundle(tenant_id uuid, files uuid[], requested_by text, messages_sha256 text)
   returns uuid
   language plpgsql volatile security definer
   set search_path = ''
@@ -11,7 +11,9 @@ declare
   bundle_id constant uuid := gen_random_uuid();
   salt constant bytea := uuid_send(gen_random_uuid());
   commitment constant text := private.commitment(salt, requested_by);
-  details constant jsonb := jsonb_build_object('bundle_id', bundle_id, 'requested_by_commitment', commitment);
+  details constant jsonb := jsonb_build_object(
+    'bundle_id', bundle_id, 'requested_by_commitment', commitment, 'messages_sha256', messages_sha256
+  );
   file uuid;
 begin
   insert into private.custody_signers values (commitment, record_bundle.tenant_id, salt, requested_by, null);
@@ -31,12 +33,14 @@ begin
   return bundle_id;
 end
 $$;
-comment on function private.record_bundle(uuid, uuid[], text) is
+comment on function private.record_bundle(uuid, uuid[], text, text) is
   'Records that the caller hands files out in a bundle, with a commitment to who asked for it, and seals these records. Refuses a user of another municipality.';
-revoke execute on function private.record_bundle(uuid, uuid[], text) from public, anon, authenticated, service_role;
-grant execute on function private.record_bundle(uuid, uuid[], text) to authenticated, service_role;
+revoke execute on function private.record_bundle(uuid, uuid[], text, text) from public, anon, authenticated, service_role;
+grant execute on function private.record_bundle(uuid, uuid[], text, text) to authenticated, service_role;
 
-create function public.record_custody_bundle(ticket_id uuid, requested_by text, file_ids uuid[] default null)
+create function public.record_custody_bundle(
+  ticket_id uuid, requested_by text, file_ids uuid[] default null, messages_sha256 text default null
+)
   returns jsonb
   language plpgsql volatile
   set search_path = ''
@@ -52,6 +56,9 @@ begin
   if length(coalesce(trim(requested_by), '')) not between 1 and 200 then
     raise exception using errcode = 'PT400', message = 'invalid_request', detail = 'requested_by: who asked for it, 1 to 200 characters';
   end if;
+  if messages_sha256 !~ '^[0-9a-f]{64}$' then
+    raise exception using errcode = 'PT400', message = 'invalid_request', detail = 'messages_sha256: 64 hex digits';
+  end if;
   -- row-level security: what may not be read does not exist
   select m.tenant_id, array_agg(m.file_id order by m.created_at, m.file_id) into tenant, files
   from public.media_attachments m
@@ -64,16 +71,16 @@ begin
   if cardinality(files) > 200 then
     raise exception using errcode = 'PT400', message = 'invalid_request', detail = 'file_ids: at most 200 files a bundle';
   end if;
-  bundle_id := private.record_bundle(tenant, files, trim(requested_by));
+  bundle_id := private.record_bundle(tenant, files, trim(requested_by), messages_sha256);
   return jsonb_build_object(
     'bundle_id', bundle_id, 'municipality_id', tenant, 'files', cardinality(files), 'log_size', private.custody_size(tenant)
   );
 end
 $$;
-comment on function public.record_custody_bundle(uuid, text, uuid[]) is
-  'Records, before anything is read, that stored files of a ticket (all whose SHA-256 is known, or those named) go into a bundle, and who asked for it (by commitment). Answers with {bundle_id, municipality_id, files, log_size}. The worker then makes a checkpoint of that size or more. For admins, police liaison and the secret key. Raises PT400, PT403, PT404.';
-revoke execute on function public.record_custody_bundle(uuid, text, uuid[]) from public, anon, authenticated, service_role;
-grant execute on function public.record_custody_bundle(uuid, text, uuid[]) to authenticated, service_role;
+comment on function public.record_custody_bundle(uuid, text, uuid[], text) is
+  'Records, before anything is read, that stored files of a ticket (all whose SHA-256 is known, or those named) go into a bundle, who asked for it (by commitment), and the SHA-256 of its messages.json if it has one. Answers with {bundle_id, municipality_id, files, log_size}. The worker then makes a checkpoint of that size or more. For admins, police liaison and the secret key. Raises PT400, PT403, PT404.';
+revoke execute on function public.record_custody_bundle(uuid, text, uuid[], text) from public, anon, authenticated, service_role;
+grant execute on function public.record_custody_bundle(uuid, text, uuid[], text) to authenticated, service_role;
 
 create function public.custody_bundle(bundle_id uuid, ticket_id uuid)
   returns jsonb

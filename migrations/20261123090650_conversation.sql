@@ -254,41 +254,42 @@ revoke execute on function public.open_messages(text, uuid, text[], boolean) fro
 grant execute on function public.open_messages(text, uuid, text[], boolean) to authenticated;
 
 -- SECURITY DEFINER: as open_messages. For `npm run bundle`, whose operator holds the keys that open them.
-create function public.open_bundle_messages(bundle_id uuid, message_sids text[], include_sender boolean default false)
+create function public.open_bundle_messages(
+  ticket_id uuid, message_sids text[], requested_by text, include_sender boolean default false
+)
   returns table (message_sid text, received_at timestamptz, kind text, encrypted_payload text)
   language plpgsql volatile security definer
   set search_path = ''
 as $$
 declare
-  about record;
+  salt constant bytea := uuid_send(gen_random_uuid());
+  commitment constant text := private.commitment(salt, trim(requested_by));
+  tenant uuid;
+  sids text[];
 begin
-  if cardinality(message_sids) not between 1 and 100 then
-    raise exception using errcode = 'PT400', message = 'invalid_request', detail = '1 to 100 message_sids';
+  if cardinality(message_sids) not between 1 and 100 or length(coalesce(trim(requested_by), '')) not between 1 and 200 then
+    raise exception using errcode = 'PT400', message = 'invalid_request',
+      detail = '1 to 100 message_sids; requested_by: who asked for it, 1 to 200 characters';
   end if;
-  -- all of one ticket, whose files a bundle of the system's was recorded to hold a moment ago
-  select min(m.tenant_id::text)::uuid as tenant_id, min(m.ticket_id::text)::uuid as ticket_id,
-    array_agg(m.message_sid order by m.received_at, m.message_sid) as sids
-  into about from public.inbound_messages m
-  where m.message_sid = any (open_bundle_messages.message_sids) and m.ticket_id in (
-    select f.ticket_id from public.media_attachments f join public.custody_records r on r.file_id = f.file_id
-    where f.ticket_id = m.ticket_id and r.event = 'bundled' and r.user_id is null
-      and r.details ->> 'bundle_id' = open_bundle_messages.bundle_id::text and r.recorded_at > now() - interval '1 hour'
-  )
-  having count(distinct m.ticket_id) = 1;
-  if not found or cardinality(about.sids) <> (select count(distinct s) from unnest(open_bundle_messages.message_sids) s) then
+  select m.tenant_id, array_agg(m.message_sid order by m.received_at, m.message_sid) into tenant, sids
+  from public.inbound_messages m
+  where m.message_sid = any (open_bundle_messages.message_sids) and m.ticket_id = open_bundle_messages.ticket_id
+  group by m.tenant_id;
+  if sids is null or cardinality(sids) <> (select count(distinct s) from unnest(open_bundle_messages.message_sids) s) then
     raise exception using errcode = 'PT404', message = 'not_found';
   end if;
+  insert into private.custody_signers values (commitment, tenant, salt, trim(requested_by), null);
   perform private.record_system_event(
-    about.tenant_id, 'report_opened',
-    jsonb_build_object('message_sids', about.sids, 'include_sender', include_sender, 'bundle_id', open_bundle_messages.bundle_id),
-    null, about.ticket_id
+    tenant, 'report_opened',
+    jsonb_build_object('message_sids', sids, 'include_sender', include_sender, 'requested_by_commitment', commitment),
+    null, open_bundle_messages.ticket_id
   );
   return query
     select m.message_sid, m.received_at, m.kind, m.encrypted_payload
-    from public.inbound_messages m where m.message_sid = any (about.sids) order by m.received_at, m.message_sid;
+    from public.inbound_messages m where m.message_sid = any (sids) order by m.received_at, m.message_sid;
 end
 $$;
-comment on function public.open_bundle_messages(uuid, text[], boolean) is
-  'The sealed messages named, of the ticket of a bundle that record_custody_bundle recorded for the secret key within the last hour, after recording that they are opened. Raises PT400, PT404.';
-revoke execute on function public.open_bundle_messages(uuid, text[], boolean) from public, anon, authenticated, service_role;
-grant execute on function public.open_bundle_messages(uuid, text[], boolean) to service_role;
+comment on function public.open_bundle_messages(uuid, text[], text, boolean) is
+  'The sealed messages named, all of one ticket, after recording that they are opened and who asked for it (by commitment). With the secret key, for a court bundle. Raises PT400, PT404.';
+revoke execute on function public.open_bundle_messages(uuid, text[], text, boolean) from public, anon, authenticated, service_role;
+grant execute on function public.open_bundle_messages(uuid, text[], text, boolean) to service_role;

@@ -2,7 +2,7 @@
 // Exit status: 0 it is made, 1 there is nothing to bundle or a file is not as recorded, 2 it could not be made.
 import { makeZip } from "client-zip";
 import { bag, bundleName } from "../shared/bundle/bag.ts";
-import { openMessages } from "../shared/bundle/messages.ts";
+import { messagesFile } from "../shared/bundle/messages.ts";
 import { BundleRefused, prepareBundle } from "../shared/bundle/prepare.ts";
 import type { Bucket } from "../shared/contracts.ts";
 import { unseal } from "../shared/evidence/report.ts";
@@ -46,10 +46,22 @@ await runCommand(async (args) => {
   if (error) throw error;
   const [found, ...others] = tickets as { id: string }[];
   if (others.length > 0) throw new UsageError(`${ticket} is the number of ${tickets.length} tickets.`);
+  const include_sender = values.senders ?? false;
+  const messages = found && sealer && await messagesFile(tables, found.id, async (message_sids) => {
+    const { data, error } = await tables.rpc("open_bundle_messages", {
+      ticket_id: found.id,
+      message_sids,
+      requested_by: requestedBy,
+      include_sender,
+    });
+    if (error) throw error;
+    return await unseal(sealer, data, include_sender);
+  });
   const prepared = found && await prepareBundle(tables, {
     ticketId: found.id,
     requestedBy,
     fileIds: files?.split(","),
+    messages,
     // the worker signs a checkpoint that covers it; without one the bundle says so
     async recorded() {
       const worker = await fetch(`${project.url}/functions/v1/media-worker`, {
@@ -67,17 +79,6 @@ await runCommand(async (args) => {
     return 1;
   }
   const { bundleId, certificates } = prepared;
-  const include_sender = values.senders ?? false;
-  const messages = sealer && await openMessages(tables, found.id, async (message_sids) => {
-    const { data, error } = await tables.rpc("open_bundle_messages", {
-      bundle_id: bundleId,
-      message_sids,
-      include_sender,
-    });
-    if (error) throw error;
-    return await unseal(sealer, data, include_sender);
-  });
-
   const storage = new StorageService(project, project.url);
   const altered: string[] = [];
   const parts = bag({
@@ -99,7 +100,7 @@ await runCommand(async (args) => {
     throw error;
   });
   console.log(
-    `${out}: ${certificates.length} files${messages ? `, ${messages.messages.length} messages` : ""}. ` +
+    `${out}: ${certificates.length} files${messages ? ", messages" : ""}. ` +
       `Check it with npm run verify-bundle -- ${out}, or with verify.html in it.`,
   );
   if (!certificates[0]!.checkpoint) {

@@ -712,7 +712,12 @@ export type Database = {
       "mark_ticket_sensitive": { Args: { "ticket_id": string }; Returns: boolean };
       "move_message": { Args: { "message_sid": string; "ticket_id"?: string }; Returns: string };
       "open_bundle_messages": {
-        Args: { "bundle_id": string; "include_sender"?: boolean; "message_sids": (string)[] };
+        Args: {
+          "include_sender"?: boolean;
+          "message_sids": (string)[];
+          "requested_by": string;
+          "ticket_id": string;
+        };
         Returns: {
           "encrypted_payload": string;
           "kind": string;
@@ -761,7 +766,12 @@ export type Database = {
         Returns: undefined;
       };
       "record_custody_bundle": {
-        Args: { "file_ids"?: (string)[]; "requested_by": string; "ticket_id": string };
+        Args: {
+          "file_ids"?: (string)[];
+          "messages_sha256"?: string;
+          "requested_by": string;
+          "ticket_id": string;
+        };
         Returns: Json;
       };
       "record_inbound_message": {

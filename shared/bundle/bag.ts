@@ -10,17 +10,12 @@ export interface Bundle {
   /** As the files' records name it. */
   bundleId: string;
   certificates: Certificate[];
-  /** What messages.json says; undefined: the bundle has none. */
-  messages?: Messages | undefined;
+  /** messages.json, as the log has its SHA-256; undefined: the bundle has none. */
+  messages?: string | undefined;
   /** verify.html. */
   page: string;
   /** A stored file, whole: they are at most 50 MiB. */
   read(file: Certificate["file"]): Promise<Bytes>;
-}
-
-export interface Messages {
-  opened_at: string;
-  messages: unknown[];
 }
 
 /** The name of a ticket's bundle: its number, as far as a file may be called so. */
@@ -71,7 +66,7 @@ export async function* bag(bundle: Bundle, { read, altered }: Progress = {}): As
     `data/certificates/${certificate.file.file_id}.json`,
     json(certificate),
   ]);
-  if (messages) texts.push(["data/messages.json", json(messages)]);
+  if (messages) texts.push(["data/messages.json", messages]);
   if (checkpoint) {
     texts.push(["data/checkpoint.txt", checkpoint.note]);
     texts.push(["data/public-keys.json", json([checkpoint.key])]);
@@ -104,7 +99,8 @@ const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
 const bytesOf = (data: string | Bytes) => typeof data === "string" ? new TextEncoder().encode(data) : data;
 
-async function hash(data: string | Bytes): Promise<string> {
+/** SHA-256, hex. */
+export async function hash(data: string | Bytes): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", bytesOf(data));
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
@@ -122,9 +118,10 @@ This bundle holds files that were reported to a municipality, with proof that th
 4. data/checkpoint.txt is the signed head of that log. data/timestamps/ holds the stamps of outside authorities:
    openssl ts -verify -data data/checkpoint.txt -in data/timestamps/1.der -token_in -CAfile AUTHORITY.pem
 5. Compare the public key in data/public-keys.json with the one that the municipality publishes elsewhere.
-6. data/messages.json, if it is there, is what the reporter wrote, as the municipality's database gave it out.
+6. data/messages.json, if it is there, is what the reporter wrote, as the municipality's database gave it out when this bundle
+   was made. The log holds its SHA-256.
 
 What is proved: the bytes are those the municipality recorded; the records are in its log; the log was signed and, if stamped,
 existed at the time that the authority states. What is not proved: who made a file, where, when it was made before it was
-received, or that it shows what is said of it; nor the words of messages, whose records say only that they were opened.
+received, or that it shows what is said of it; nor that messages were stored unaltered before this bundle was made.
 `;

@@ -1,6 +1,7 @@
 /** What must happen before a bundle is read: its record, a signed checkpoint that covers it, the certificates. */
 import type { SupabaseClient } from "@supabase/supabase-js";
 import type { Certificate } from "../evidence/proof.ts";
+import { hash } from "./bag.ts";
 
 /** A client of whatever generated types: the caller's, or one with the secret key. */
 // deno-lint-ignore no-explicit-any
@@ -18,6 +19,8 @@ export interface Request {
   requestedBy: string;
   /** Undefined: all of the ticket's. */
   fileIds?: string[] | undefined;
+  /** messages.json, if it has one. */
+  messages?: string | undefined;
   signal?: AbortSignal | undefined;
   /** It is recorded, and may have to wait for its checkpoint. */
   recorded?(): void | Promise<void>;
@@ -38,12 +41,13 @@ export class BundleRefused extends Error {
 
 /** Throws BundleRefused: `not_found`, `forbidden`, `invalid_request`; `unreachable` for whatever else. */
 export async function prepareBundle(database: Database, request: Request): Promise<Prepared> {
-  const { ticketId, requestedBy, fileIds, signal } = request;
+  const { ticketId, requestedBy, fileIds, messages, signal } = request;
   const { bundle_id, municipality_id, files, log_size } = await ask<Recorded>(
     database.rpc("record_custody_bundle", {
       ticket_id: ticketId,
       requested_by: requestedBy,
       ...(fileIds && { file_ids: fileIds }),
+      ...(messages && { messages_sha256: await hash(messages) }),
     }),
   );
   signal?.throwIfAborted();

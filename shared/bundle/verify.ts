@@ -32,22 +32,34 @@ export async function verifyBundle(entries: Entry[], progress = (_bytes: number)
 
   const evidence = new Set([...hashes.keys()].filter((path) => path.startsWith("data/evidence/")));
   const verdicts: Verdict[] = [];
+  const id = /^Internal-Sender-Identifier: (.+)$/m.exec(await read("bag-info.txt") ?? "")?.[1];
+  const messages = hashes.get("data/messages.json");
   const checkpoints = new Set<string>();
   const tokens = new Set<string>();
   for (const path of hashes.keys()) {
-    const [, id] = /^data\/certificates\/([^/]+)\.json$/.exec(path) ?? [];
-    if (id === undefined) continue;
-    const found = [...evidence].find((path) => path.startsWith(`data/evidence/${id}/`)) ?? "";
+    const [, fileId] = /^data\/certificates\/([^/]+)\.json$/.exec(path) ?? [];
+    if (fileId === undefined) continue;
+    const found = [...evidence].find((path) => path.startsWith(`data/evidence/${fileId}/`)) ?? "";
     evidence.delete(found);
     const sha256 = hashes.get(found) ?? "";
     try {
       const certificate: Certificate = JSON.parse(await read(path) ?? "");
-      if (certificate.file.file_id !== id) throw new TypeError("it is of another file");
-      verdicts.push(await verifyFile(certificate, sha256));
+      if (certificate.file.file_id !== fileId) throw new TypeError("it is of another file");
+      const verdict = await verifyFile(certificate, sha256);
+      verdicts.push(verdict);
+      const record = certificate.records.find(({ event, details }) =>
+        event === "bundled" && details.bundle_id === id
+      );
+      check(verdict.checks, "its records say that it went into this bundle", record !== undefined);
+      check(
+        verdict.checks,
+        "messages.json is as recorded when the bundle was made",
+        record?.details.messages_sha256 === messages,
+      );
       checkpoints.add(certificate.checkpoint?.note ?? "");
       for (const { token } of certificate.checkpoint?.timestamps ?? []) tokens.add(token);
     } catch {
-      verdicts.push({ ...UNREADABLE, name: id, sha256 });
+      verdicts.push({ ...UNREADABLE, name: fileId, sha256 });
     }
   }
   check(checks, "there are certificates", verdicts.length > 0);
@@ -67,7 +79,7 @@ export async function verifyBundle(entries: Entry[], progress = (_bytes: number)
   );
   if (note === "") bundle.missing.push(UNSIGNED);
   else if (tokens.size === 0) bundle.missing.push(UNSTAMPED);
-  if (files.has("data/messages.json")) bundle.facts.push(MESSAGES);
+  if (messages !== undefined) bundle.facts.push(MESSAGES);
   return [bundle, ...verdicts];
 }
 
@@ -76,7 +88,7 @@ const UNSIGNED =
 const UNSTAMPED =
   "No outside authority has stamped the checkpoint: its time rests on the word of whoever holds the signing key.";
 const MESSAGES =
-  "messages.json holds what the reporter wrote, as the municipality's database gave it out. The log says that the messages were opened, not what they say.";
+  "messages.json holds what the reporter wrote, as the municipality's database gave it out when the bundle was made. The log holds its SHA-256: it was not changed since.";
 const UNREADABLE = {
   checks: [{ what: "its certificate can be read", good: false }],
   facts: [],

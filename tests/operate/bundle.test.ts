@@ -1,5 +1,6 @@
 // A court bundle: made by one command, verified without us by another, by sha256sum and by the page in it; one flipped bit
 // anywhere is found.
+import { hash } from "../../shared/bundle/bag.ts";
 import { verifyBundle } from "../../shared/bundle/verify.ts";
 import { readZip } from "../../shared/bundle/zip.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
@@ -39,6 +40,40 @@ async function bundled(directory: string, ...options: string[]) {
   );
   assertEquals(made.code, 0, made.text);
   return { path, files, ticket: tracking_number as string, said: made.text };
+}
+
+/** What is wrong with a bundle whose messages somebody exchanged, with all that a bag lists of them. */
+async function remade(path: string, change: (text: string) => string | undefined): Promise<string[]> {
+  const bytes = await Deno.readFile(path);
+  const texts = new Map<string, string>();
+  const entries = await readZip(new Blob([bytes]));
+  const folder = entries[0]!.path.split("/")[0]!;
+  for (const { path, stream } of entries) {
+    if (/\.(txt|json)$/.test(path)) {
+      texts.set(path.slice(folder.length + 1), await new Response(await stream()).text());
+    }
+  }
+  const messages = change(texts.get("data/messages.json") ?? "");
+  const lines = texts.get("manifest-sha256.txt")!.split("\n").filter((line) =>
+    !line.endsWith("messages.json")
+  );
+  if (messages !== undefined) lines.unshift(`${await hash(messages)}  data/messages.json`);
+  const manifest = lines.join("\n");
+  const tags = texts.get("tagmanifest-sha256.txt")!.replace(
+    /[0-9a-f]{64}( {2}manifest)/,
+    `${await hash(manifest)}$1`,
+  );
+  const made = new Map([["data/messages.json", messages], ["manifest-sha256.txt", manifest], [
+    "tagmanifest-sha256.txt",
+    tags,
+  ]]);
+  const kept = entries.filter(({ path }) => !made.has(path.slice(folder.length + 1)));
+  const added = [...made].filter(([, text]) => text !== undefined).map(([path, text]) => {
+    const blob = new Blob([text!]);
+    return { path: `${folder}/${path}`, size: blob.size, stream: () => Promise.resolve(blob.stream()) };
+  });
+  const verdicts = await verifyBundle([...kept, ...added]);
+  return verdicts.flatMap(({ checks }) => checks.filter(({ good }) => !good).map(({ what }) => what));
 }
 
 /** A file's words from a bundle. */
@@ -222,12 +257,22 @@ Deno.test("a bundle's messages are opened with the operator's key, and recorded 
       ],
     );
 
-    // the secret key alone opens only what a bundle of the system's was recorded for
+    // of another ticket, none
+    const { id: other } = await makeTicket("mbombela");
     const { error } = await service.rpc("open_bundle_messages", {
-      bundle_id: crypto.randomUUID(),
+      ticket_id: other,
       message_sids: [message_sid],
+      requested_by: "x",
     });
     assertEquals(error?.message, "not_found");
+
+    // words changed, put in or left out, and every list of the bundle made anew for it
+    const changed = await remade(`${directory}/words.zip`, (text) => text.replace("hit me", "met me"));
+    const left = await remade(`${directory}/words.zip`, () => undefined);
+    const put = await remade(`${directory}/files.zip`, () => words);
+    for (const wrong of [changed, left, put]) {
+      assertEquals(wrong, ["messages.json is as recorded when the bundle was made"]);
+    }
   } finally {
     await sql.end();
     await Deno.remove(directory, { recursive: true });
