@@ -5,14 +5,20 @@ import { type Entry, readZip, type Source } from "../shared/bundle/zip.ts";
 import { readOptions, runCommand, UsageError } from "./project.ts";
 
 const USAGE =
-  "npm run verify-bundle -- FILE.zip, or the folder it was unzipped to    (asks nobody: no project, no network)";
+  `npm run verify-bundle -- [--key KEY] FILE.zip, or the folder it was unzipped to    (asks nobody: no project, no network.
+--key: the public key in base64, got from elsewhere than the bundle)`;
 
 await runCommand(async (args) => {
-  const { positionals: [path, ...more] } = readOptions(USAGE, args, {}, true);
+  const { values: { key }, positionals: [path, ...more] } = readOptions(
+    USAGE,
+    args,
+    { key: { type: "string" } },
+    true,
+  );
   if (path === undefined || more.length > 0) throw new UsageError(USAGE);
   try {
     let bad = 0;
-    for (const { name, checks, facts, missing } of await verifyBundle(await entriesOf(path))) {
+    for (const { name, checks, facts, missing } of await verifyBundle(await entriesOf(path), key)) {
       const wrong = checks.filter(({ good }) => !good);
       console.log(
         `${wrong.length ? "WRONG " : "ok    "} ${name}: ${

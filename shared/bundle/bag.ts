@@ -117,7 +117,8 @@ This bundle holds files that were reported to a municipality, with proof that th
    record is in the municipality's log.
 4. data/checkpoint.txt is the signed head of that log. data/timestamps/ holds the stamps of outside authorities:
    openssl ts -verify -data data/checkpoint.txt -in data/timestamps/1.der -token_in -CAfile AUTHORITY.pem
-5. Compare the public key in data/public-keys.json with the one that the municipality publishes elsewhere.
+5. Ask the municipality for its public key, by another way than this bundle, and give it to verify.html. Anybody can make a
+   bundle that holds together, with a key of their own.
 6. data/messages.json, if it is there, is what the reporter wrote, as the municipality's database gave it out when this bundle
    was made. The log holds its SHA-256.
 

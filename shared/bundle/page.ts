@@ -8,7 +8,11 @@ import { type Entry, readZip } from "./zip.ts";
 const verdict = document.querySelector<HTMLElement>("#verdict")!;
 const same = document.querySelector<HTMLElement>("#same")!;
 const copies = document.querySelector<HTMLElement>("section")!;
+const key = document.querySelector<HTMLInputElement>("#key")!;
 let files: Verdict[] = [];
+let again: (() => Promise<void>) | undefined;
+
+key.addEventListener("change", () => void again?.());
 
 onChoice("#bundle", ([zip]) => verify(zip!.name, () => readZip(zip!)));
 onChoice("#folder", (files) => verify("the folder", () => withoutClutter(files.map(entryOf))));
@@ -59,6 +63,7 @@ async function filesIn(folder: FileSystemDirectoryEntry): Promise<Entry[]> {
 }
 
 async function verify(name: string, read: () => Entry[] | Promise<Entry[]>): Promise<void> {
+  again = () => verify(name, read);
   files = [];
   copies.hidden = true;
   same.replaceChildren();
@@ -68,14 +73,15 @@ async function verify(name: string, read: () => Entry[] | Promise<Entry[]>): Pro
     const all = Math.max(1, entries.reduce((sum, { size }) => sum + size, 0));
     const verdicts = await verifyBundle(
       entries,
+      key.value.trim() || undefined,
       (bytes) => say(verdict, "p", `${Math.floor(bytes / all * 100)} % read`, true),
     );
     const bad = verdicts.flatMap(({ name, checks }) =>
-      checks.filter(({ good }) => !good).map(({ what }) => `${name}: ${what}`)
+      checks.filter(({ good }) => !good).map(({ what }) => `${name} fails the check “${what}”.`)
     );
     const isWhole = bad.length === 0;
     say(verdict, "h2", isWhole ? "All of it holds." : "Something in this bundle was changed.", true);
-    for (const line of bad) say(verdict, "p", `WRONG: ${line}`).className = "wrong";
+    for (const line of bad) say(verdict, "p", line).className = "wrong";
     const [bundle, ...rest] = verdicts;
     for (const what of bundle!.missing) say(verdict, "p", `Missing: ${what}`).className = "missing";
     for (const fact of bundle!.facts) say(verdict, "p", fact);
@@ -88,7 +94,7 @@ async function verify(name: string, read: () => Entry[] | Promise<Entry[]>): Pro
     say(
       verdict,
       "p",
-      "Not proved: who took a picture, where, or that it shows what is said. Not proved by this page: whose key signed.",
+      "Not proved: who took a picture, where, or that it shows what is said.",
     );
     files = rest.filter(({ checks }) => checks.every(({ good }) => good));
     copies.hidden = files.length === 0;

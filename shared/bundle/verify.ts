@@ -18,8 +18,15 @@ export interface Verdict {
 
 type Read = (path: string) => Promise<string | undefined>;
 
-/** `progress`: bytes hashed so far. Throws where it is no bundle at all. */
-export async function verifyBundle(entries: Entry[], progress = (_bytes: number) => {}): Promise<Verdict[]> {
+/**
+ * `publicKey`: in base64, got from elsewhere than the bundle. `progress`: bytes hashed so far. Throws where it is no bundle at
+ * all.
+ */
+export async function verifyBundle(
+  entries: Entry[],
+  publicKey?: string,
+  progress = (_bytes: number) => {},
+): Promise<Verdict[]> {
   const files = withoutFolder(entries);
   const read: Read = async (path) => {
     const entry = files.get(path);
@@ -34,6 +41,7 @@ export async function verifyBundle(entries: Entry[], progress = (_bytes: number)
   const verdicts: Verdict[] = [];
   const id = /^Internal-Sender-Identifier: (.+)$/m.exec(await read("bag-info.txt") ?? "")?.[1];
   const messages = hashes.get("data/messages.json");
+  const recorded = new Set<unknown>();
   const checkpoints = new Set<string>();
   const tokens = new Set<string>();
   for (const path of hashes.keys()) {
@@ -45,17 +53,13 @@ export async function verifyBundle(entries: Entry[], progress = (_bytes: number)
     try {
       const certificate: Certificate = JSON.parse(await read(path) ?? "");
       if (certificate.file.file_id !== fileId) throw new TypeError("it is of another file");
-      const verdict = await verifyFile(certificate, sha256);
+      const verdict = await verifyFile(certificate, { sha256, publicKey });
       verdicts.push(verdict);
       const record = certificate.records.find(({ event, details }) =>
         event === "bundled" && details.bundle_id === id
       );
       check(verdict.checks, "its records say that it went into this bundle", record !== undefined);
-      check(
-        verdict.checks,
-        "messages.json is as recorded when the bundle was made",
-        record?.details.messages_sha256 === messages,
-      );
+      recorded.add(record?.details.messages_sha256);
       checkpoints.add(certificate.checkpoint?.note ?? "");
       for (const { token } of certificate.checkpoint?.timestamps ?? []) tokens.add(token);
     } catch {
@@ -77,9 +81,14 @@ export async function verifyBundle(entries: Entry[], progress = (_bytes: number)
     "every time stamp is of that checkpoint",
     [...tokens].every((token) => hexOf(token).includes(stamped)),
   );
+  const areRecorded = [...recorded].every((sha256) => sha256 === messages);
+  check(checks, "messages.json is as recorded when the bundle was made", areRecorded);
+  if (messages !== undefined && areRecorded) bundle.facts.push(MESSAGES);
   if (note === "") bundle.missing.push(UNSIGNED);
-  else if (tokens.size === 0) bundle.missing.push(UNSTAMPED);
-  if (messages !== undefined) bundle.facts.push(MESSAGES);
+  else {
+    if (tokens.size === 0) bundle.missing.push(UNSTAMPED);
+    if (publicKey === undefined) bundle.missing.push(ANY_KEY);
+  }
   return [bundle, ...verdicts];
 }
 
@@ -87,6 +96,8 @@ const UNSIGNED =
   "There is no signed checkpoint: nothing outside the municipality's database shows that the records existed, or when.";
 const UNSTAMPED =
   "No outside authority has stamped the checkpoint: its time rests on the word of whoever holds the signing key.";
+const ANY_KEY =
+  "Whose key signed the checkpoint was not checked: give the public key, as the municipality publishes it elsewhere.";
 const MESSAGES =
   "messages.json holds what the reporter wrote, as the municipality's database gave it out when the bundle was made. The log holds its SHA-256: it was not changed since.";
 const UNREADABLE = {
@@ -128,17 +139,20 @@ async function checkManifests(hashes: Map<string, string>, read: Read, checks: V
   check(checks, "nothing is in the bundle that is not listed", extra.length === 0);
 }
 
-async function verifyFile(certificate: Certificate, sha256: string): Promise<Verdict> {
+async function verifyFile(
+  certificate: Certificate,
+  given: { sha256: string; publicKey?: string | undefined },
+): Promise<Verdict> {
   const { file, records, checkpoint } = certificate;
   const later = records.filter(({ seq }) => checkpoint && seq > checkpoint.size).length;
   return {
     name: file.filename,
-    checks: await verifyCertificate(certificate, { sha256 }),
+    checks: await verifyCertificate(certificate, given),
     facts: factsOf(certificate),
     missing: later === 0
       ? []
       : [`Not signed: ${later} of its ${records.length} records are later than the checkpoint.`],
-    sha256,
+    sha256: given.sha256,
   };
 }
 

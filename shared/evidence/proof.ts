@@ -60,7 +60,7 @@ const HEX = /^(?:[0-9a-f]{2})*$/;
 /** Checks a certificate against itself and, where given, the file's bytes and a public key (base64) kept outside. */
 export async function verifyCertificate(
   certificate: Certificate,
-  given: { sha256?: string; publicKey?: string } = {},
+  given: { sha256?: string | undefined; publicKey?: string | undefined } = {},
 ): Promise<Check[]> {
   const { file, records, log, checkpoint } = certificate;
   const checks: Check[] = [];

@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 // verify.html, the page in every court bundle: opened from a disk, without a network, by somebody who has only the zip.
 import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
@@ -43,6 +44,7 @@ Deno.test({
       await page.setInputFiles("#bundle", zip);
       await page.getByRole("heading", { name: "All of it holds." }).waitFor();
       const whole = await page.innerText("#verdict");
+      assertStringIncludes(whole, "Missing: Whose key signed the checkpoint was not checked");
       assertStringIncludes(whole, "photo.jpg: as recorded, byte for byte");
       assertStringIncludes(whole, "City of Mbombela recorded its receipt");
       assertStringIncludes(whole, "Missing: No outside authority has stamped the checkpoint");
@@ -52,6 +54,27 @@ Deno.test({
       await page.getByText("Reading the folder …").waitFor({ state: "detached" });
       await page.getByRole("heading", { name: "All of it holds." }).waitFor();
       assertEquals(await page.innerText("#verdict"), whole);
+
+      await page.evaluate(() => {
+        const transfer = new DataTransfer();
+        transfer.items.add(document.querySelector<HTMLInputElement>("#bundle")!.files![0]!);
+        document.querySelector("#verdict")!.replaceChildren();
+        document.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer }));
+      });
+      await page.getByRole("heading", { name: "All of it holds." }).waitFor();
+
+      const keys = `${directory}/${tracking_number}/data/public-keys.json`;
+      const [{ public_key }] = JSON.parse(await Deno.readTextFile(keys));
+      await page.getByLabel("The municipality's public key").fill(public_key);
+      await page.keyboard.press("Enter");
+      await page.getByText("was not checked").waitFor({ state: "detached" });
+      await page.getByRole("heading", { name: "All of it holds." }).waitFor();
+      await page.getByLabel("The municipality's public key").fill(btoa("another"));
+      await page.keyboard.press("Enter");
+      await page.getByText("photo.jpg fails the check “the key is the one you gave”.").waitFor();
+      await page.getByLabel("The municipality's public key").fill("");
+      await page.keyboard.press("Enter");
+      await page.getByRole("heading", { name: "All of it holds." }).waitFor();
 
       // a copy from elsewhere, by its bytes alone
       const copy = { name: "from-a-phone.jpg", mimeType: "image/jpeg" };

@@ -1,9 +1,12 @@
 // A court bundle: made by one command, verified without us by another, by sha256sum and by the page in it; one flipped bit
 // anywhere is found.
-import { hash } from "../../shared/bundle/bag.ts";
+import { makeZip } from "client-zip";
+import { bag, hash } from "../../shared/bundle/bag.ts";
 import { verifyBundle } from "../../shared/bundle/verify.ts";
 import { readZip } from "../../shared/bundle/zip.ts";
+import { stamp } from "../../shared/evidence/timestamp.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { startAuthority } from "../support/authority.ts";
 import { ticketFile } from "../support/files.ts";
 import { call } from "../support/functions.ts";
 import { connect, makeTicket, MUNICIPALITIES, ok, person, SECRET_KEY, service } from "../support/stack.ts";
@@ -159,6 +162,9 @@ Deno.test("a bundle has the checkpoint that covers it, and says what it lacks", 
     const { path } = await bundled(directory);
     const [note, info] = [await entry(path, "data/checkpoint.txt"), await entry(path, "bag-info.txt")];
     const checked = await command("verify-bundle", path);
+    const [{ public_key }] = JSON.parse((await entry(path, "data/public-keys.json"))!);
+    assertEquals((await command("verify-bundle", "--key", public_key, path)).code, 0);
+    assertEquals((await command("verify-bundle", "--key", btoa("another"), path)).code, 1);
     assertStringIncludes(checked.text, "MISSING: No outside authority has stamped the checkpoint");
     assert(!checked.text.includes("later than the checkpoint"), checked.text);
     const entries = await readZip(new Blob([await Deno.readFile(path)]));
@@ -189,6 +195,60 @@ Deno.test("a bundle has the checkpoint that covers it, and says what it lacks", 
     const [, file] = await without((certificate) => (certificate.checkpoint as { size: number }).size = 1);
     assertStringIncludes(file!.missing.join(), "records are later than the checkpoint");
   } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("a bundle's time stamps are of its checkpoint, and verify by OpenSSL as README.txt says", async () => {
+  const directory = await Deno.makeTempDir();
+  const authority = await startAuthority();
+  try {
+    const { path, files } = await bundled(directory);
+    const certificates = await Promise.all(
+      files.map(async ({ fileId }) => JSON.parse((await entry(path, `data/certificates/${fileId}.json`))!)),
+    );
+    const [, bundleId] = /Internal-Sender-Identifier: (.+)/.exec((await entry(path, "bag-info.txt"))!)!;
+    const { note } = certificates[0].checkpoint;
+    const stamped = async (text: string) => {
+      const { token, stampedAt } = await stamp(authority.url, text);
+      for (const { checkpoint } of certificates) {
+        checkpoint.timestamps = [{ authority: authority.url, stamped_at: stampedAt, token }];
+      }
+      const read = async ({ file_id }: { file_id: string }) =>
+        new Uint8Array(await files.find(({ fileId }) => fileId === file_id)!.blob.arrayBuffer());
+      const parts = bag({ name: "TKT", bundleId: bundleId!, certificates, page: "", read });
+      return await readZip(await new Response(makeZip(parts)).blob());
+    };
+    const entries = await stamped(note);
+    const verdicts = await verifyBundle(entries);
+    assertEquals(verdicts.flatMap(({ checks }) => checks.filter(({ good }) => !good)), []);
+    assertStringIncludes(verdicts.flatMap(({ missing }) => missing).join(), "Whose key signed");
+    const { public_key } = certificates[0].checkpoint.key;
+    const known = await verifyBundle(entries, public_key);
+    assertEquals(
+      known.flatMap(({ checks, missing }) => [...checks.filter(({ good }) => !good), ...missing]),
+      [],
+    );
+    assertStringIncludes(verdicts[1]!.facts.join(), `${authority.url} states that it saw this signed log by`);
+    const token = entries.find(({ path }) => path === "TKT/data/timestamps/1.der")!;
+    const der = new Uint8Array(await new Response(await token.stream()).arrayBuffer());
+    assert(await authority.verify(der.toBase64(), (await entry(path, "data/checkpoint.txt"))!));
+
+    const theirs = `A${public_key.slice(1)}` === public_key
+      ? `B${public_key.slice(1)}`
+      : `A${public_key.slice(1)}`;
+    const [, file] = await verifyBundle(entries, theirs);
+    assertEquals(file!.checks.filter(({ good }) => !good).map(({ what }) => what), [
+      "the key is the one you gave",
+    ]);
+
+    const wrong = await verifyBundle(await stamped(`${note}of another`));
+    assertEquals(
+      wrong.flatMap(({ checks }) => checks.filter(({ good }) => !good).map(({ what }) => what)),
+      ["every time stamp is of that checkpoint"],
+    );
+  } finally {
+    await authority.stop();
     await Deno.remove(directory, { recursive: true });
   }
 });
