@@ -12,14 +12,14 @@ create table if not exists public.custody_records (
   ticket_id uuid,
   event text not null check (event in (
     'received', 'stored', 'hashed', 'moved', 'url_signed', 'certified', 'failed', 'retried', 'deleted',
-    'report_opened', 'marked_sensitive', 'message_moved', 'bundled'
+    'report_opened', 'report_refused', 'marked_sensitive', 'message_moved', 'bundled'
   )),
   recorded_at timestamptz not null,
   user_id uuid,
   user_role text,
   details jsonb not null,
   hash text not null check (hash ~ '^[0-9a-f]{64}$'),
-  check (file_id is not null or ticket_id is not null)
+  check (file_id is not null or ticket_id is not null or event = 'report_refused') -- what was asked for may not exist
 );
 create unique index if not exists custody_records_seq_idx on public.custody_records (tenant_id, seq) where seq is not null;
 create index if not exists custody_records_unsealed_idx on public.custody_records (tenant_id, recorded_at, id) where seq is null;
@@ -266,7 +266,7 @@ begin
   -- a user's record is of their own municipality, and only of what users do; a token without a user is nobody's
   if (select auth.uid()) is null
     or tenant_id is distinct from private.caller_tenant()
-    or event not in ('url_signed', 'certified', 'bundled', 'retried', 'report_opened', 'marked_sensitive', 'message_moved')
+    or event not in ('url_signed', 'certified', 'bundled', 'retried', 'report_opened', 'report_refused', 'marked_sensitive', 'message_moved')
   then
     raise exception using errcode = '42501', message = 'this is not for a user to record';
   end if;

@@ -222,11 +222,20 @@ begin
     order by m.received_at
     limit 100
   ) m;
-  -- one that may not be read does not exist, and a list with such a one neither
+  -- One that may not be read does not exist, and a list with such a one neither. Whoever tried is recorded, and in the same way
+  -- whether what they asked for exists or not. No exception: it would take the record back.
   if opened is null
     or cardinality(opened) <> (select count(distinct s) from unnest(coalesce(open_messages.message_sids, opened)) s)
   then
-    raise exception using errcode = 'PT404', message = 'not_found';
+    perform private.record_user_event(
+      tenant, 'report_refused',
+      jsonb_strip_nulls(jsonb_build_object(
+        'message_sids', (select jsonb_agg(left(s, 34)) from unnest(open_messages.message_sids) s),
+        'include_sender', include_sender, 'request_id', left(open_messages.request_id, 100)
+      )),
+      null, open_messages.ticket_id
+    );
+    return;
   end if;
   if include_sender and private.caller_role() not in ('manager', 'admin')
     and exists (select from public.inbound_messages m where m.message_sid = any (opened) and not m.is_sensitive)
@@ -249,7 +258,7 @@ begin
 end
 $$;
 comment on function public.open_messages(text, uuid, text[], boolean) is
-  'The sealed messages of a ticket (the first 100), or those named, after recording that the caller opens them. Function open-report decrypts them. Sensitive ones for admins and police liaison; the sender of ordinary ones for managers and admins. Raises PT400, PT403, PT404.';
+  'The sealed messages of a ticket (the first 100), or those named, after recording that the caller opens them. Function open-report decrypts them. Sensitive ones for admins and police liaison; the sender of ordinary ones for managers and admins. No row for what the caller may not read, or what is not there; that they asked is recorded. Raises PT400, PT403.';
 revoke execute on function public.open_messages(text, uuid, text[], boolean) from public, anon, authenticated, service_role;
 grant execute on function public.open_messages(text, uuid, text[], boolean) to authenticated;
 

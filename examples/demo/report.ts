@@ -35,19 +35,20 @@ export async function readReport(checks: Checks, messageSid: string, words: stri
     await new Promise((resolve) => setTimeout(resolve, 100));
     records = await ok(
       liaison.supabase.from("custody_records").select("seq, recorded_at, event, user_role, details")
-        .eq("ticket_id", ticket_id).eq("event", "report_opened"),
+        .eq("ticket_id", ticket_id).in("event", ["report_opened", "report_refused"]).order("recorded_at"),
     );
   } while (records.some(({ seq }) => seq === null) && Date.now() < deadline);
   for (const { seq, recorded_at, event, user_role, details } of records) {
     checks.say(
-      `chain: ${seq}  ${
-        recorded_at.slice(0, 23)
-      }  ${event}  ${user_role}, with the sender: ${details.include_sender}`,
+      `chain: ${seq}  ${recorded_at.slice(0, 23)}  ${event}  ${user_role}${
+        details.include_sender ? ", with the sender" : ""
+      }`,
     );
   }
   checks.check(
-    "the chain of custody has the one opening, sealed, and none by the manager, who opened nothing",
-    records.map(({ seq, user_role }) => `${typeof seq} ${user_role}`).join() === "number saps_liaison",
+    "the chain of custody has both, sealed: that police liaison opened it, and that the manager was refused",
+    records.map(({ seq, event, user_role }) => `${typeof seq} ${event} ${user_role}`).join() ===
+      "number report_opened saps_liaison,number report_refused manager",
     JSON.stringify(records),
   );
 }

@@ -47,6 +47,8 @@ export async function openReport(
     message_sids: message_sids ?? null,
     include_sender: include_sender ?? false,
   }, z.array(Sealed));
+  // the database has recorded that they asked
+  if (sealed.length === 0) throw failure("not_found");
   return await unseal(sealer, sealed, include_sender ?? false);
 }
 

@@ -1,6 +1,6 @@
 // Who opens a report, by function and by rpc, and that each opening is recorded before anything is decrypted.
 import { assert, assertEquals } from "../support/assert.ts";
-import { assertRefused, call, claimsOf, database } from "../support/functions.ts";
+import { assertRefused, call, claimsOf, database, visible } from "../support/functions.ts";
 import {
   MUNICIPALITIES,
   ok,
@@ -35,11 +35,21 @@ async function openings(
   );
 }
 
+/** Refused tries to open the ticket or the message, in either municipality's log. */
+function refusals(ticketId: string, sid: string) {
+  return database((sql) =>
+    sql`select tenant_id, user_id, user_role, details, ticket_id from public.custody_records
+      where event = 'report_refused' and (ticket_id = ${ticketId} or details -> 'message_sids' ? ${sid})`
+  );
+}
+
+const otherThan = (slug: Slug) => SLUGS.find((other) => other !== slug)!;
+
 for (const slug of SLUGS) {
-  Deno.test(`${slug}: who reads a report, with its sender and without; each opening is recorded, each refusal not`, async () => {
+  Deno.test(`${slug}: who reads a report, with its sender and without; each opening is recorded, and each refusal`, async () => {
     for (const sensitive of [true, false]) {
       const { ticket, word, from, sid } = await report(slug, sensitive);
-      let opened = 0;
+      let opened = 0, refused = 0;
       for (const of of SLUGS) {
         for (const role of ROLES) {
           const who = await person(role, of);
@@ -68,13 +78,28 @@ for (const slug of SLUGS) {
                 ]);
                 assertEquals(last.details.request_id, answer.headers.get("x-request-id"));
               } else {
-                assertRefused(answer, words || role === "citizen" ? "forbidden" : "not_found", what);
+                const absent = !words && role !== "citizen";
+                assertRefused(answer, absent ? "not_found" : "forbidden", what);
+                if (absent) refused++;
               }
             }
           }
         }
       }
-      assertEquals((await openings(ticket.id)).length, opened, "a refusal is recorded, or an opening is not");
+      assertEquals(
+        (await openings(ticket.id)).length,
+        opened,
+        "an opening is not recorded, or a refusal as one",
+      );
+      const tries = await refusals(ticket.id, sid);
+      assertEquals(tries.length, refused, "a refusal is not recorded");
+      for (const { tenant_id, user_id, user_role } of tries) {
+        const who = await person(
+          user_role as Role,
+          tenant_id === MUNICIPALITIES[slug].id ? slug : otherThan(slug),
+        );
+        assertEquals(user_id, who.userId, "in the log of whose municipality asked");
+      }
     }
   });
 }
@@ -87,6 +112,27 @@ Deno.test("a list with one message that may not be read is not found, and nothin
     assertRefused(await open(manager, { message_sids: [own.sid, other] }), "not_found");
   }
   assertEquals((await openings(own.ticket.id)).length, 0);
+});
+
+Deno.test("a ticket that does not exist is refused and recorded as a hidden one is", async () => {
+  const manager = await person("manager");
+  const hidden = await report("mbombela", true);
+  const nowhere = crypto.randomUUID();
+  const answers = [];
+  for (const ticket_id of [hidden.ticket.id, nowhere]) {
+    answers.push(visible(await open(manager, { ticket_id })));
+  }
+  assertEquals(answers[0], answers[1]);
+  const tries = [];
+  for (const id of [hidden.ticket.id, nowhere]) tries.push(await refusals(id, ""));
+  assertEquals(tries.map((records) => records.map(({ user_role }) => user_role)), [["manager"], ["manager"]]);
+  // nor by rpc, where nothing is raised that would take the record back
+  const { data, error } = await manager.supabase.rpc("open_messages", {
+    request_id: "x",
+    ticket_id: hidden.ticket.id,
+  });
+  assertEquals([data, error], [[], null]);
+  assertEquals((await refusals(hidden.ticket.id, "")).length, 2);
 });
 
 Deno.test("where the record cannot be written nothing is opened", async () => {
