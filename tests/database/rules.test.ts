@@ -122,6 +122,37 @@ Deno.test("a recorded read lets that person, and nobody else, download that file
   assertEquals(await opened("1 minute", "url_signed", admin, other.fileId), false, "for another file");
 });
 
+Deno.test("a ticket that turns sensitive hides its own files and messages, and touches no other's", async () => {
+  const admin = await person("admin"), elsewhere = await person("admin", "polokwane");
+  const turned = await makeTicket("mbombela"), secret = await makeTicket("mbombela", { is_sensitive: true });
+  const others = [[admin, await makeTicket("mbombela")], [elsewhere, await makeTicket("polokwane")]] as const;
+  const writes = async (to: string, ticket_id: string) =>
+    (await accepted(newSender(), to, { ticket_id, body: "A pothole" })).message_sid;
+  const mine = {
+    file: (await ticketFile(admin, turned.id)).fileId,
+    message: await writes(MUNICIPALITIES.mbombela.number, turned.id),
+  };
+  await ticketFile(admin, secret.id);
+  for (const [who, { id }] of others) {
+    await ticketFile(who, id);
+    await writes(MUNICIPALITIES[who.slug].number, id);
+  }
+  await takenBack(async (tx) => {
+    const untouched = async () =>
+      await tx`
+        select to_jsonb(m) from public.media_attachments m where m.file_id <> ${mine.file}
+        union all select to_jsonb(m) from public.inbound_messages m where m.message_sid <> ${mine.message}
+        order by 1`;
+    const before = await untouched();
+    await tx`update public.tickets set is_sensitive = true where id = ${turned.id}`;
+    assertEquals([...await untouched()], [...before]);
+    const [file] = await tx`select is_sensitive from public.media_attachments where file_id = ${mine.file}`;
+    const [message] =
+      await tx`select is_sensitive, body from public.inbound_messages where message_sid = ${mine.message}`;
+    assertEquals([file, message], [{ is_sensitive: true }, { is_sensitive: true, body: null }] as never);
+  });
+});
+
 // What is told ---------------------------------------------------------------------------------------------------------
 
 for (const slug of SLUGS) {

@@ -220,30 +220,40 @@ async function tryOut(work: string, mutant: Mutant, files: string[]): Promise<[O
     await Deno.writeTextFile(path, original);
     return outcomeOf(result);
   }
-  const { sql, env, spoiled } = await freshStack(work, files.slice(0, NEAREST));
-  const { change, undo } = mutant.sql!;
+  await freshStack(work, files.slice(0, NEAREST));
   for (;;) {
-    try {
-      await sql.unsafe(change);
-    } catch (error) {
-      return ["invalid", String(error)];
-    }
-    const result = outcomeOf(
-      await run(commandOf(files.filter((file) => !spoiled.has(file))), work, PATIENCE, env),
-    );
-    try {
-      await sql.unsafe(undo);
-    } catch {
-      stack!.used = FRESH_AFTER;
-      return result;
-    }
+    const result = await tryIn(stack!, work, mutant, files.filter((file) => !stack!.spoiled.has(file)));
     const [outcome, by] = result;
     const file = by.split(": ")[0]!;
     if (outcome !== "noticed") return result;
-    // was it the mutant?
-    if ((await run(commandOf([file]), work, PATIENCE, env)).code === 0) return result;
-    spoiled.add(file);
+    // Was it the mutant? A test that fails without it too may have been spoiled by it: on a fresh stack it tells.
+    if ((await run(commandOf([file]), work, PATIENCE, stack!.env)).code === 0) return result;
+    stack!.used = FRESH_AFTER;
+    await freshStack(work, []);
+    if ((await tryIn(stack!, work, mutant, [file]))[0] === "noticed") return result;
+    stack!.spoiled.add(file);
   }
+}
+
+async function tryIn(
+  { sql, env }: Stack,
+  work: string,
+  mutant: Mutant,
+  files: string[],
+): Promise<[Outcome, string]> {
+  const { change, undo } = mutant.sql!;
+  try {
+    await sql.unsafe(change);
+  } catch (error) {
+    return ["invalid", String(error)];
+  }
+  const result = outcomeOf(await run(commandOf(files), work, PATIENCE, env));
+  try {
+    await sql.unsafe(undo);
+  } catch {
+    stack!.used = FRESH_AFTER;
+  }
+  return result;
 }
 
 interface Result {
