@@ -143,9 +143,24 @@ Deno.test("a ticket that turns sensitive hides its own files and messages, and t
         select to_jsonb(m) from public.media_attachments m where m.file_id <> ${mine.file}
         union all select to_jsonb(m) from public.inbound_messages m where m.message_sid <> ${mine.message}
         order by 1`;
-    const before = await untouched();
+    // what Realtime replays of others, and the project's own topics, whatever they speak of
+    await tx`insert into realtime.messages (topic, extension, event, payload, private)
+      values ('rooms:1', 'broadcast', 'x', ${tx.json({ ticket_id: turned.id })}, true)`;
+    const topic = `municipality:${admin.tenant}`;
+    const told = async () =>
+      (await tx`select id from realtime.messages
+        where (topic, payload ->> 'ticket_id') is distinct from (${topic}, ${turned.id})`).map(({ id }) =>
+        id as string
+      );
+    const [before, toldBefore] = [await untouched(), await told()];
+    assert(toldBefore.length > 10, "nothing was told");
     await tx`update public.tickets set is_sensitive = true where id = ${turned.id}`;
     assertEquals([...await untouched()], [...before]);
+    const toldAfter = new Set(await told());
+    assertEquals(toldBefore.filter((id) => !toldAfter.has(id)), [], "what was told of others is gone");
+    const own = await tx`select payload ->> 'type' as type from realtime.messages
+      where topic = ${topic} and payload ->> 'ticket_id' = ${turned.id}`;
+    assertEquals([...own], [{ type: "DELETE" }] as never);
     const [file] = await tx`select is_sensitive from public.media_attachments where file_id = ${mine.file}`;
     const [message] =
       await tx`select is_sensitive, body from public.inbound_messages where message_sid = ${mine.message}`;

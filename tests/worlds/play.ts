@@ -48,10 +48,11 @@ async function ask(
   if (body !== undefined && !headers.has("content-type")) headers.set("content-type", "application/json");
   const raw = body === undefined || body instanceof Blob ? body : JSON.stringify(body);
   const response = await fetch(`${URL_BASE}${path}`, { method, headers, body: raw });
-  const text = await response.text();
+  const bytes = await response.bytes();
+  const text = new TextDecoder().decode(bytes);
   let answer: unknown = text.startsWith("{") || text.startsWith("[")
     ? JSON.parse(text)
-    : `${text.length} bytes`;
+    : `${bytes.length} bytes`;
   if (typeof answer === "string" && text.length < 500) answer = text;
   return { status: response.status, range: response.headers.get("content-range"), answer };
 }
