@@ -350,6 +350,21 @@ Deno.test("a resident's pending file is stored by the service alone, of whatever
   });
 });
 
+Deno.test("the deploy's trial folder is the secret key's alone, and a folder of no municipality nobody's", async () => {
+  const admin = await person("admin");
+  const place = (tenant: string) => ({
+    bucket: "evidence",
+    path: `${tenant}/${crypto.randomUUID()}/trial.jpg`,
+  });
+  const trial = place("00000000-0000-0000-0000-000000000000");
+  await takenBack(async (tx) => {
+    assertEquals(await land(tx, trial, {}), "done");
+    assertEquals(await land(tx, trial, { owner: admin.userId }), "42501", "by a person");
+    assertEquals(await land(tx, place(crypto.randomUUID()), {}), "42501", "of no municipality");
+    assertEquals(await land(tx, place(admin.tenant), { owner: admin.userId }), "done");
+  });
+});
+
 Deno.test("no object of ours changes, and none becomes one of ours", async () => {
   const file = await serviceFile("evidence", "mbombela");
   await takenBack(async (tx) => {
