@@ -44,6 +44,7 @@ export class Names {
       .replaceAll(/\b([0-9a-f]{64}|[0-9a-f]{32})\b/g, "HASH")
       .replaceAll(/"[A-Za-z0-9+/]{43}="|"[0-9a-f]{8}"/g, '"KEY"')
       .replaceAll(/\\\\x[0-9a-f]+/g, "BYTES")
+      .replaceAll(/"note":"[^"]*"/g, '"note":"NOTE"')
       .replaceAll(/TKT-\d{8}-\w{6}/g, "TKT")
       .replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)?/g, "TIME")
       .replaceAll(/127\.0\.0\.1:\d+/g, "HOST");
