@@ -60,7 +60,8 @@ export async function transferMedia(
 }
 
 /**
- * Takes one medium in: download, check, hash, upload, record. With TWILIO_DELETE_MEDIA=true Twilio's copy is removed
+ * Takes one medium in: download, check, hash, upload, record. `again`: an earlier try may have stored it, so Storage is asked
+ * before it is sent a body. With TWILIO_DELETE_MEDIA=true Twilio's copy is removed
  * once the stored bytes have been read back and have the same hash; if that fails, a line of log under the job's request says
  * so. Throws FileError.
  */
@@ -69,10 +70,13 @@ export async function transferMedium(
   record: PendingMedium,
   url: string,
   job: Job,
+  again = false,
 ): Promise<Transferred> {
   const { credentials, deletesMedia } = twilio;
-  const taken = await takeIn(storage, await sourceOf(url, record, credentials), record, MAX_BYTES)
-    .catch((error) => {
+  // A refused body of some 200 KB leaves its connection to Storage unusable, and the next request on it hangs.
+  const taken = again && await storage.has(record)
+    ? await verifyStored(storage, record, url, credentials)
+    : await takeIn(storage, await sourceOf(url, record, credentials), record, MAX_BYTES).catch((error) => {
       if (error instanceof StorageServiceError && error.reason === "already_stored") {
         return verifyStored(storage, record, url, credentials);
       }

@@ -118,6 +118,7 @@ async function perform(
         { ...work, media_index: work.media_index! },
         url,
         job,
+        true,
       );
       return { bytes: file_size };
     }

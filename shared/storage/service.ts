@@ -70,6 +70,15 @@ export class StorageService {
     if (error) throw translate(error);
   }
 
+  /** Whether a file is there. */
+  async has({ bucket, path }: StoredFile): Promise<boolean> {
+    const { error } = await this.client.from(bucket).info(path).catch(unreachable);
+    if (!error) return true;
+    const failed = translate(error);
+    if (failed.code === "not_found") return false;
+    throw failed;
+  }
+
   /** Copies a file to the same path of another bucket (`already_stored` if something is there). */
   async copy({ bucket, path }: StoredFile, destinationBucket: Bucket): Promise<void> {
     const { error } = await this.client.from(bucket).copy(path, path, { destinationBucket }).catch(

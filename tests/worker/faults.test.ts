@@ -380,6 +380,30 @@ test("a medium is never recorded as stored when no object, or one of another siz
   assertEquals((await mediaOf(sent.message_sid))[0]!.sha256, await sha256(file.bytes));
 });
 
+test("a try that stored a file and died: the next one sends no body to the taken place", async () => {
+  const file = await sampleFile("burst-pipe.jpg");
+  const sent = await accepted(newSender(), NUMBER, {
+    files: [file],
+    options: { faults: { status: 500, times: 1 } },
+  });
+  const { path } = (await settled(sent.message_sid, 1))[0]!;
+  await ok(
+    service.storage.from("evidence").upload(path, file.bytes as BodyInit as Blob, {
+      contentType: "image/jpeg",
+    }),
+  );
+  await letTimePass(own);
+  let bodies = 0;
+  supabase.faults.storage = (request) => {
+    if (request.method !== "GET" && request.url.includes(path)) bodies++;
+    return Promise.resolve(undefined);
+  };
+  assertEquals(await work(), { done: 1, failed: 0 });
+  supabase.faults.storage = undefined;
+  assertEquals(bodies, 0, "a refused body leaves its connection unusable");
+  assertEquals((await mediaOf(sent.message_sid))[0]!.sha256, await sha256(file.bytes));
+});
+
 test("after all this nothing is in Storage without its record, and the log is whole", async () => {
   await assertConsistent(own);
 });
