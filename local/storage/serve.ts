@@ -32,9 +32,13 @@ export async function serve(call: Call, object: StoredObject, expires?: Date): P
     "content-type": mimetype?.includes("text/html") ? "text/plain" : mimetype ?? "application/octet-stream",
     etag: eTag ?? "",
     "last-modified": new Date(lastModified ?? object.updated_at).toUTCString(),
+    "x-robots-tag": "none",
   });
   if (expires) headers.set("expires", expires.toUTCString());
-  else headers.set("cache-control", call.files.cacheControl(object.version));
+  // a HEAD is answered from the row, a GET from what the backend was given
+  else if (call.request.method === "HEAD") {
+    headers.set("cache-control", String(object.metadata?.cacheControl));
+  } else headers.set("cache-control", call.files.cacheControl(object.version));
   const download = call.url.searchParams.get("download");
   if (download !== null) headers.set("content-disposition", attachment(download));
 
@@ -53,7 +57,7 @@ export async function serve(call: Call, object: StoredObject, expires?: Date): P
 
 /** `info()` of supabase-js. */
 export function describe(object: StoredObject): Response {
-  const { size, mimetype, cacheControl, eTag } = object.metadata ?? {};
+  const { size, mimetype, cacheControl, eTag } = (object.metadata ?? {}) as Record<string, string>;
   return Response.json({
     id: object.id,
     name: object.name,
@@ -66,7 +70,13 @@ export function describe(object: StoredObject): Response {
     metadata: object.user_metadata,
     last_modified: object.updated_at,
     created_at: object.created_at,
-  }, { headers: { "cache-control": "no-cache" } });
+  }, {
+    headers: {
+      "cache-control": cacheControl ?? "",
+      etag: eTag ?? "",
+      "last-modified": new Date(object.updated_at).toUTCString(),
+    },
+  });
 }
 
 function attachment(filename: string): string {

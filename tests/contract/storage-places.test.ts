@@ -85,6 +85,14 @@ Deno.test("nobody stores evidence in a way that a cache would keep it", async ()
   // the default of supabase-js is taken, and what the database keeps of it is not cacheable
   const file = await ownFile(citizen, "evidence");
   assertEquals((await ok(service.storage.from("evidence").info(file.path)))!.cacheControl, "max-age=0");
+  for (const [method, route] of [["HEAD", "authenticated"], ["GET", "info/authenticated"]]) {
+    const { headers, body } = await fetch(`${URL_BASE}/storage/v1/object/${route}/evidence/${file.path}`, {
+      method,
+      headers: { authorization: `Bearer ${citizen.token}`, apikey: PUBLISHABLE_KEY },
+    });
+    await body?.cancel();
+    assertEquals(headers.get("cache-control"), "max-age=0", route);
+  }
 });
 
 Deno.test("a file that exists is told by HEAD to those who may read it, and to nobody else", async () => {
