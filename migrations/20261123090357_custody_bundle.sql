@@ -50,7 +50,7 @@ declare
   files uuid[];
   bundle_id uuid;
 begin
-  if current_user = 'authenticated' and not private.caller_sees_sensitive() then
+  if current_user <> 'service_role' and not private.caller_sees_sensitive() then
     raise exception using errcode = 'PT403', message = 'forbidden', detail = 'for admins and police liaison';
   end if;
   if length(coalesce(trim(requested_by), '')) not between 1 and 200 then
@@ -98,7 +98,7 @@ begin
       -- only what the caller recorded as handed out, a moment ago
       and exists (
         select from public.custody_records r
-        where r.file_id = m.file_id and r.event = 'bundled' and r.details ->> 'bundle_id' = custody_bundle.bundle_id::text
+        where r.file_id = m.file_id and r.details ->> 'bundle_id' = custody_bundle.bundle_id::text
           and r.user_id is not distinct from (select auth.uid()) and r.recorded_at > now() - interval '1 hour'
       )
   );

@@ -178,6 +178,22 @@ async function aged(
   return count;
 }
 
+Deno.test("a token that names no user records nothing as the system's, whatever function asks for it", async () => {
+  const { files } = await ticket();
+  const claims = {
+    role: "authenticated",
+    app_metadata: { tenant_id: MUNICIPALITIES.mbombela.id, role: "admin" },
+  };
+  const refused = await database((sql) =>
+    sql.begin(async (tx) => {
+      await tx`select set_config('request.jwt.claims', ${JSON.stringify(claims)}, true)`;
+      await tx`set local role authenticated`;
+      await tx`select private.record_bundle(${MUNICIPALITIES.mbombela.id}, ${files}::uuid[], 'the court', null)`;
+    }).catch((error) => error.code)
+  );
+  assertEquals(refused, "42501");
+});
+
 Deno.test("the secret key gets a ticket's sealed messages after it is recorded who asked, of no other ticket", async () => {
   const report = async () => {
     const { message_sid } = await accepted(newSender(), MUNICIPALITIES.mbombela.gbvNumber, {
