@@ -76,6 +76,8 @@ Deno.test("what a resident wrote is neither deleted nor changed, by the database
         "tenant_id = gen_random_uuid()",
       ]
     ) assertEquals(await change(set), "42501", set);
+    assertEquals(await change("encrypted_payload = 'gAAAAAx'"), "42501", "sealed anew without its key's id");
+    assertEquals(await change("encrypted_payload = 'gAAAAAx', sealed_with = '0123abcd'"), "done");
     for (const gone of ["body", "place", "latitude", "longitude"]) {
       assertEquals(await change(`${gone} = null`), "done");
     }
@@ -336,6 +338,15 @@ Deno.test("a file that lands is of the bucket's types and size, not empty, and i
   });
 });
 
+Deno.test("what is of no type we know is not taken from the service either, but as a resident's file", async () => {
+  const path = `${MUNICIPALITIES.mbombela.id}/${crypto.randomUUID()}/file.bin`;
+  await takenBack(async (tx) => {
+    const place = { bucket: "evidence", path };
+    assertEquals(await land(tx, place, {}), "done");
+    assertEquals(await land(tx, place, { metadata: { mimetype: "application/octet-stream" } }), "42501");
+  });
+});
+
 Deno.test("a resident's pending file is stored by the service alone, of whatever type", async () => {
   const { number } = MUNICIPALITIES.mbombela;
   const admin = await person("admin");
@@ -347,6 +358,12 @@ Deno.test("a resident's pending file is stored by the service alone, of whatever
     assertEquals(await land(tx, record!, {}), "done");
     assertEquals(await land(tx, record!, { metadata: { mimetype: "application/octet-stream" } }), "done");
     assertEquals(await land(tx, record!, { owner: admin.userId }), "42501", "by a person");
+    // Storage asks as the user first, whether they may: without an owner they are not the service
+    await tx`select set_config('request.jwt.claims', ${JSON.stringify(claimsOf(admin.token))}, true),
+      set_config('storage.operation', 'storage.object.upload', true)`;
+    const own = { path: `${admin.tenant}/${crypto.randomUUID()}/photo.jpg`, owner: admin.userId };
+    assertEquals(await land(tx, record!, { ...own, role: "authenticated" }), "done");
+    assertEquals(await land(tx, record!, { role: "authenticated" }), "42501", "by a person's probe");
   });
 });
 
