@@ -43,21 +43,14 @@ export async function probeFunctions(project: ProbedProject): Promise<Probe[]> {
   const { webhookUrl, twilioAccountSid, twilioAuthToken } = project;
   const functionUrl = (name: string) => `${url}/functions/v1/${name}`;
 
-  const forPeople = ["upload-url", "signed-url", "open-report"].flatMap((name) => [
+  const forPeople = ["upload-url", "signed-url", "open-report"].map((name) =>
     probe(
       `${name} without a token`,
-      "401",
-      post(functionUrl(name), {}),
-      ({ status }) => status === 401,
-    ),
-    // a key passes the gateway, so that the function itself must refuse, which it does once it is configured
-    probe(
-      `${name} with a key, but no user's token`,
       "401 unauthorized",
-      post(functionUrl(name), key),
+      post(functionUrl(name), {}),
       ({ status, code }) => status === 401 && code === "unauthorized",
-    ),
-  ]);
+    )
+  );
 
   const message = testMessage(twilioAccountSid ?? "");
   const webhook = (signature: string) =>
@@ -177,14 +170,10 @@ async function sign(authToken: string, url: string, params: URLSearchParams): Pr
 function advice(name: string, { status, code }: Answer): string {
   if (code === undefined) {
     if (status === 404) return `${name} is not deployed there: npm run deploy.`;
-    if (status === 401 && name === "media-worker") {
-      return "The gateway refused: verify_jwt is on, but supabase/config.toml has it off. Deploy from this repository.";
+    if (status === 401) {
+      const whom = name === "twilio-media" ? ", and will refuse Twilio" : "";
+      return `The gateway refused${whom}: verify_jwt is on, but supabase/config.toml has it off. Deploy from this repository.`;
     }
-    if (status === 401 && name === "twilio-media") {
-      return "The gateway refused, and will refuse Twilio: verify_jwt is on, but supabase/config.toml has it off. " +
-        "Deploy from this repository.";
-    }
-    if (status === 401) return "The gateway refused the key: is it a secret key of this project?";
     if (status >= 300 && status < 400) {
       return "The URL redirects, which Twilio and clients do not follow: correct it.";
     }

@@ -131,9 +131,7 @@ function explained(error: unknown, outcome = "Nothing was changed."): unknown {
   const about = `${message}${detail ? ` (${detail})` : ""}. ${outcome}`;
   switch (code) {
     case "55P03":
-      return new UsageError(
-        `${about} A long transaction holds tickets, files or messages: try again when it has ended.`,
-      );
+      return new UsageError(`${about} Try again when that has ended.`);
     case "2BP01":
       return new UsageError(`${about} Something of your own uses it: change that first, then try again.`);
     default:

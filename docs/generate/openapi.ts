@@ -159,8 +159,7 @@ const DESCRIPTION = `Takes in, keeps and hands out citizens' evidence. All funct
 
 Errors have one shape, and their codes are stable; every answer carries \`x-request-id\`, which is in the log, and
 \`cache-control: no-store\`. \`upload-url\`, \`signed-url\` and \`open-report\` answer browsers of the origins in \`ALLOWED_ORIGINS\` (CORS: OPTIONS
-answers 204, and \`x-request-id\` is exposed); the other two are called by servers only. Before a function runs, Supabase's gateway
-itself may answer 401, in a shape of its own.`;
+answers 204, and \`x-request-id\` is exposed); the other two are called by servers only.`;
 
 /** The document. Throws where pages, schemas and codes differ. */
 export function openApi(): Json {

@@ -160,6 +160,7 @@ export async function realtime(sql: postgres.TransactionSql): Promise<Outcome> {
       where i.inhparent = 'realtime.messages'::regclass
     ), utc as (select now() at time zone 'UTC' as today)
     select
+      exists (select from partitions) as any,
       exists (select from partitions, utc where today >= since and today < until) as today,
       exists (select from partitions, utc where today + interval '1 day' >= since and today + interval '1 day' < until) as tomorrow,
       exists (select from pg_publication_rel r where r.prrelid = 'realtime.messages'::regclass) as published,
@@ -171,7 +172,13 @@ export async function realtime(sql: postgres.TransactionSql): Promise<Outcome> {
   if (!row!.today) {
     findings.push({
       problem: "partition_missing",
-      found: "realtime.messages has no partition for today (UTC)",
+      found: row!.any
+        ? "realtime.messages has no partition for today (UTC)"
+        : "realtime.messages has no partition: nobody has joined a channel yet",
+      ...!row!.any && {
+        todo: "open a dashboard, which joins one; then ask again",
+        unknown: true,
+      },
     });
   } else if (!row!.tomorrow) {
     findings.push({

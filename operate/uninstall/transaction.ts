@@ -40,7 +40,12 @@ begin
   loop
     perform set_config('lock_timeout',
       greatest(1, ${BUDGET} - extract(milliseconds from clock_timestamp() - begun)::integer)::text, true);
-    execute format('lock table only %s in access exclusive mode', target);
+    begin
+      execute format('lock table only %s in access exclusive mode', target);
+    exception
+      when lock_not_available then
+        raise exception using errcode = '55P03', message = format('%s is in use by another transaction', target);
+    end;
   end loop;
   perform set_config('lock_timeout', '300ms', true);
   if ${came} then

@@ -366,8 +366,14 @@ export const MISTAKES: Partial<Record<Problem, Mistake>> = {
     alone: true,
   },
   partition_missing: {
-    ways: [[`drop table realtime.messages_${day(0)}`]],
-    says: ["no partition for today"],
+    ways: [
+      [`drop table realtime.messages_${day(0)}`],
+      [
+        `do $$ declare p regclass; begin for p in select inhrelid::regclass from pg_inherits
+         where inhparent = 'realtime.messages'::regclass loop execute format('drop table %s', p); end loop; end $$`,
+      ],
+    ],
+    says: ["no partition for today", "nobody has joined a channel yet"],
     alone: true,
   },
   partition_tomorrow_missing: {
