@@ -93,7 +93,7 @@ Deno.test("functions of the stand-in", async (t) => {
             "CUSTODY_SIGNING_KEY",
             "ENCRYPTION_KEY_CURRENT",
           ],
-          ["ALLOWED_ORIGINS", "EXTRA"],
+          ["ALLOWED_ORIGINS", "EXTRA", "MEDIA_WORKER_KEY"],
         ].flat().sort(),
       );
       assertEquals(JSON.parse(env.SUPABASE_SECRET_KEYS), { default: supabase.keys.secret });
