@@ -54,6 +54,13 @@ async function make(page: Page): Promise<void> {
 /** Headless Chromium has no dialog to choose a place: as in browsers without one. */
 const withoutPicker = () => Reflect.deleteProperty(globalThis, "showSaveFilePicker");
 
+/** A place on the disk, as the browser's own dialog would give. */
+const withPicker = () =>
+  void Reflect.set(globalThis, "showSaveFilePicker", async ({ suggestedName }: { suggestedName: string }) => {
+    const folder = await navigator.storage.getDirectory();
+    return await folder.getFileHandle(suggestedName, { create: true });
+  });
+
 async function verify(zip: string): Promise<string> {
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", "operate/verify-bundle.ts", zip],
@@ -120,13 +127,7 @@ Deno.test("a bundle is written to the place that was chosen as it is made; of ch
   const { tracking_number, sender, ids } = await report();
   const { page, leave } = await stage.signIn("admin");
   try {
-    // a place on the disk, as the browser's own dialog would give
-    await page.evaluate(() => {
-      Reflect.set(globalThis, "showSaveFilePicker", async ({ suggestedName }: { suggestedName: string }) => {
-        const folder = await navigator.storage.getDirectory();
-        return await folder.getFileHandle(suggestedName, { create: true });
-      });
-    });
+    await page.evaluate(withPicker);
     await openDialog(page, tracking_number);
     await page.getByRole("checkbox", { name: /burst-pipe|\.png|\.jpg/ }).last().uncheck();
     await page.getByLabel("Add the messages").check();
@@ -156,7 +157,7 @@ Deno.test("a bundle is written to the place that was chosen as it is made; of ch
 Deno.test("a bundle that is cancelled, or whose file cannot be fetched, is not saved", async () => {
   const { tracking_number } = await report();
   const { page, leave } = await stage.signIn("admin");
-  await page.evaluate(withoutPicker);
+  await page.evaluate(withPicker);
   let downloads = 0;
   page.on("download", () => downloads++);
   await openDialog(page, tracking_number);
@@ -164,6 +165,13 @@ Deno.test("a bundle that is cancelled, or whose file cannot be fetched, is not s
   await make(page);
   await page.getByText("The bundle could not be made. Please try again.").waitFor();
   await page.unroute("**/object/sign/**");
+  const left = await page.evaluate(async () => {
+    const names = [];
+    for await (const name of (await navigator.storage.getDirectory()).keys()) names.push(name);
+    return names;
+  });
+  assertEquals(left, []);
+  await page.evaluate(withoutPicker);
 
   await page.getByRole("button", { name: "Make the bundle" }).click();
   await page.getByText("Waiting for the log to be signed.").waitFor();

@@ -126,9 +126,10 @@ function openDialog(
       return;
     }
     fields.disabled = make.disabled = true;
+    let target: FileSystemFileHandle | undefined;
     try {
       // first, while the click still counts
-      const target = await whereTo(`${name}.zip`);
+      target = await whereTo(`${name}.zip`);
       const { makeBundle } = await import("../../../client/bundle.ts");
       const bundle = await makeBundle(supabase, ticketId, {
         requestedBy: requestedBy.input.value,
@@ -140,6 +141,8 @@ function openDialog(
       await save(bundle, target);
       if (!ended.signal.aborted) finish(bundle);
     } catch (error) {
+      // an empty file would be taken for a bundle
+      await (target as { remove?(): Promise<void> } | undefined)?.remove?.().catch(() => {});
       if (ended.signal.aborted || signal.aborted) return;
       fields.disabled = make.disabled = false;
       bar.hidden = true;
