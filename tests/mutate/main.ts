@@ -53,7 +53,13 @@ const CORE = [
     "contract/tickets-access",
     "contract/storage-places",
   ],
-  ...["database/records", "database/sensitive-files", "database/backlog", "database/realtime"],
+  ...[
+    "database/landing",
+    "database/records",
+    "database/sensitive-files",
+    "database/backlog",
+    "database/realtime",
+  ],
   ...["contract/storage-immutable", "functions/whatsapp/conversation"],
 ].map((name) => `tests/${name}.test.ts`);
 /** Slow ones, for a wide run. */
