@@ -237,6 +237,9 @@ Deno.test("a message is moved to the ticket that was named, of all that its send
     assertEquals(await move(first.message_sid, target), target);
     assertEquals((await ticketOf(first.message_sid)).id, target);
   }
+  const { id } = await ticketOf(first.message_sid);
+  const { error } = await supabase.rpc("move_message", { message_sid: first.message_sid, ticket_id: id });
+  assertEquals(error?.message, "not_found", "to where it is");
 });
 
 const FOREIGN: Record<Slug, Slug> = { mbombela: "polokwane", polokwane: "mbombela" };
