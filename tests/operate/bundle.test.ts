@@ -290,7 +290,8 @@ Deno.test("a bundle's messages are opened with the operator's key, and recorded 
     await settled(message_sid, 1);
     const { id, tracking_number: ticket } = await ticketOf(message_sid);
     const opened = () =>
-      sql`select user_id, details from public.custody_records where ticket_id = ${id} and event = 'report_opened'`;
+      sql`select user_id, details from public.custody_records
+          where ticket_id = ${id} and event = 'report_opened' order by recorded_at`;
     const make = async (name: string, ...options: string[]) => {
       const made = await command(
         ...["bundle", "--ticket", ticket, "--for", "Sgt Nkosi", "--out", `${directory}/${name}`] as const,
