@@ -242,6 +242,24 @@ Deno.test("a message is moved to the ticket that was named, of all that its send
   assertEquals(error?.message, "not_found", "to where it is");
 });
 
+Deno.test("messages are opened by a ticket or by 1 to 100 ids, not by both, and not by none", async () => {
+  const { supabase } = await person("admin");
+  const { message_sid } = await accepted(newSender(), MUNICIPALITIES.mbombela.number);
+  const { id: ticket_id } = await ticketOf(message_sid);
+  const open = async (which: Record<string, unknown>) =>
+    (await supabase.rpc("open_messages", { request_id: "x", ...which })).error?.message;
+  assertEquals(await open({ ticket_id }), undefined);
+  assertEquals(await open({ message_sids: [message_sid] }), undefined);
+  const many = Array<string>(101).fill(message_sid);
+  for (
+    const which of [{}, { ticket_id, message_sids: [message_sid] }, { message_sids: [] }, {
+      message_sids: many,
+    }]
+  ) {
+    assertEquals(await open(which), "invalid_request", JSON.stringify(which).slice(0, 80));
+  }
+});
+
 const FOREIGN: Record<Slug, Slug> = { mbombela: "polokwane", polokwane: "mbombela" };
 
 for (const slug of SLUGS) {
