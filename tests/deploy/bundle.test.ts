@@ -198,14 +198,14 @@ Deno.test("an import from local/ is found", async () => {
     const path = join(project, "functions/upload-url/index.ts");
     await Deno.writeTextFile(
       path,
-      `import "../../local/twilio-webhook.ts";\n${await Deno.readTextFile(path)}`,
+      `import "../../local/twilio-client.ts";\n${await Deno.readTextFile(path)}`,
     );
     const other = await startManagement();
     try {
       const deploy = await cli(other, ["functions", "deploy", "upload-url", "--use-api"], project);
       assertEquals(deploy.code, 0, deploy.text);
       assertEquals(strangers("upload-url", other.functions.get("upload-url")!.files.keys()), [
-        "local/twilio-webhook.ts",
+        "local/twilio-client.ts",
       ]);
     } finally {
       await other.stop();
