@@ -10,6 +10,7 @@ create table if not exists public.municipalities (
   language text not null default 'en'
     check (language in ('af', 'en', 'nr', 'nso', 'ss', 'st', 'tn', 'ts', 've', 'xh', 'zu')),
   gbv_requires_mfa boolean not null default false,
+  uploads_per_hour integer not null default 600 check (uploads_per_hour > 0),
   created_at timestamptz not null default now()
 );
 comment on table public.municipalities is 'Tenants. Every other table belongs to one by tenant_id.';
@@ -17,6 +18,9 @@ comment on column public.municipalities.language is
   'Language of tickets opened by WhatsApp, and so of the replies; those in a language that shared/twilio/replies.ts lacks are in English.';
 comment on column public.municipalities.gbv_requires_mfa is
   'Whether GBV reports and their files are shown only to those signed in with a second factor (aal2).';
+
+comment on column public.municipalities.uploads_per_hour is
+  'Files that one person may announce or upload in an hour. Files from WhatsApp do not count.';
 
 alter table public.municipalities enable row level security;
 

@@ -9,7 +9,7 @@ create table if not exists public.media_attachments (
   ticket_id uuid,
   bucket text not null check (bucket in ('evidence', 'documents', 'gbv-evidence')),
   path text not null,
-  filename text not null check (length(filename) between 1 and 255),
+  filename text not null,
   content_type text not null check (length(content_type) between 1 and 255),
   file_size bigint check (file_size > 0),
   sha256 text check (sha256 ~ '^[0-9a-f]{64}$'),
@@ -31,6 +31,12 @@ create table if not exists public.media_attachments (
   read_back_sha256 text check (read_back_sha256 ~ '^[0-9a-f]{64}$'),
   created_at timestamptz not null default now(),
   stored_at timestamptz,
+  -- no separators, and no control characters or marks of direction, which make a name look like another one
+  constraint media_attachments_filename_check check (
+    length(filename) between 1 and 255
+    and filename !~ '[/\\\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]'
+    and btrim(filename) not in ('', '.', '..')
+  ),
   constraint media_attachments_path_key unique (bucket, path),
   constraint media_attachments_medium_key unique (message_sid, media_index),
   constraint media_attachments_ticket_fkey foreign key (tenant_id, ticket_id) references public.tickets (tenant_id, id),
@@ -55,12 +61,21 @@ create table if not exists public.media_attachments (
 );
 create index if not exists media_attachments_created_at_idx on public.media_attachments (tenant_id, created_at desc);
 create index if not exists media_attachments_ticket_idx on public.media_attachments (tenant_id, ticket_id);
-create index if not exists media_attachments_due_idx on public.media_attachments (next_attempt_at) where next_attempt_at is not null;
+-- one a kind of work, so that none waits behind another's backlog (claim_media_work)
+create index if not exists media_attachments_due_moves_idx on public.media_attachments (next_attempt_at)
+  where next_attempt_at is not null and (moved_from is not null or (status = 'stored' and is_sensitive and bucket <> 'gbv-evidence'));
+create index if not exists media_attachments_due_transfers_idx on public.media_attachments (next_attempt_at)
+  where next_attempt_at is not null and status = 'pending' and source = 'whatsapp';
+create index if not exists media_attachments_due_uploads_idx on public.media_attachments (next_attempt_at)
+  where next_attempt_at is not null and status = 'pending' and source = 'web';
+create index if not exists media_attachments_due_hashes_idx on public.media_attachments (next_attempt_at)
+  where next_attempt_at is not null and status <> 'pending' and not (moved_from is not null or (status = 'stored' and is_sensitive and bucket <> 'gbv-evidence'));
 create index if not exists media_attachments_read_back_idx on public.media_attachments (coalesce(read_back_at, stored_at)) where status = 'stored';
 create index if not exists media_attachments_tenant_file_idx on public.media_attachments (tenant_id, file_id); -- audits go through files by it
 create index if not exists media_attachments_altered_idx on public.media_attachments (tenant_id) where read_back_sha256 <> sha256;
 create index if not exists media_attachments_sha256_idx on public.media_attachments (sha256) where sha256 is not null;
-create index if not exists media_attachments_created_by_idx on public.media_attachments (created_by, status) where created_by is not null;
+create index if not exists media_attachments_created_by_idx on public.media_attachments (created_by, created_at) where created_by is not null;
+create index if not exists media_attachments_announced_idx on public.media_attachments (created_by) where status = 'pending' and created_by is not null;
 
 -- as for tickets: no estimate tells how much GBV evidence there is
 alter table public.media_attachments

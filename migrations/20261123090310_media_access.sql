@@ -114,6 +114,29 @@ $$;
 comment on function private.check_bucket_limits(text, text, bigint, boolean) is
   'The largest file the bucket accepts, in bytes. Refuses what it does not accept: PT415 unsupported_media_type, PT413 payload_too_large.';
 
+-- Asked by the triggers below and by that of storage.objects, which see what the uploader may not: GBV files count.
+create function private.check_quota(uploader uuid, tenant uuid)
+  returns void
+  language plpgsql stable
+  set search_path = ''
+as $$
+declare
+  allowed constant integer := (select t.uploads_per_hour from public.municipalities t where t.id = tenant);
+begin
+  if (
+    select count(*) from (
+      select 1 from public.media_attachments m
+      where m.created_by = uploader and m.created_at > now() - interval '1 hour' limit allowed
+    ) recent
+  ) >= allowed then
+    raise exception using errcode = 'PT403', message = 'forbidden', detail = format('%s files an hour, announced or not', allowed);
+  end if;
+end
+$$;
+comment on function private.check_quota(uuid, uuid) is
+  'Refuses (PT403) a file beyond those that one person may announce or upload in an hour (municipalities.uploads_per_hour).';
+revoke execute on function private.check_quota(uuid, uuid) from public, anon, authenticated, service_role;
+
 -- Whoever announces files, by create_upload_slot or by the table itself: only what the bucket accepts, and no flood of them.
 -- SECURITY DEFINER: a manager cannot see the GBV files he announced, and they count.
 create function private.check_announced()
@@ -124,6 +147,9 @@ as $$
 begin
   if new.status = 'pending' and new.created_by is not null then
     perform private.check_bucket_limits(new.bucket, new.content_type, new.file_size);
+    if new.created_by = (select auth.uid()) then
+      perform private.check_quota(new.created_by, new.tenant_id);
+    end if;
     -- only the caller's own: of anybody else the policies refuse it, and it tells nothing of them
     if new.created_by = (select auth.uid()) and (
       select count(*) from (
@@ -136,7 +162,7 @@ begin
   return new;
 end
 $$;
-comment on function private.check_announced() is 'Trigger: an announced file fits its bucket, and a user has at most 200 that are yet to come.';
+comment on function private.check_announced() is 'Trigger: an announced file fits its bucket, and a user has at most 200 that are yet to come, and so many in an hour.';
 
 create trigger media_check_announced
   before insert on public.media_attachments
@@ -181,13 +207,19 @@ begin
 
   file_id := gen_random_uuid();
   path := tenant || '/' || file_id || '/' || object_name;
-  insert into public.media_attachments (
-    file_id, tenant_id, ticket_id, bucket, path, filename, content_type, file_size, declared_sha256, purpose, created_by
-  ) values (
-    create_upload_slot.file_id, tenant, create_upload_slot.ticket_id, create_upload_slot.bucket, create_upload_slot.path,
-    create_upload_slot.filename, create_upload_slot.content_type, create_upload_slot.file_size,
-    create_upload_slot.declared_sha256, create_upload_slot.purpose, (select auth.uid())
-  );
+  begin
+    insert into public.media_attachments (
+      file_id, tenant_id, ticket_id, bucket, path, filename, content_type, file_size, declared_sha256, purpose, created_by
+    ) values (
+      create_upload_slot.file_id, tenant, create_upload_slot.ticket_id, create_upload_slot.bucket, create_upload_slot.path,
+      create_upload_slot.filename, create_upload_slot.content_type, create_upload_slot.file_size,
+      create_upload_slot.declared_sha256, create_upload_slot.purpose, (select auth.uid())
+    );
+  exception
+    when check_violation or not_null_violation then
+      -- what upload-url has checked, by whoever calls this directly
+      raise exception using errcode = 'PT400', message = 'invalid_request', detail = 'filename, content_type, file_size or sha256';
+  end;
   return next;
 end
 $$;

@@ -277,6 +277,14 @@ begin
     elsif not exists (select 1 from public.municipalities t where t.id = split_part(new.name, '/', 1)::uuid) then
       raise exception using errcode = '42501', message = 'the path names no municipality';
     end if;
+    if not by_service then
+      begin
+        perform private.check_quota(private.safe_uuid(new.owner_id), split_part(new.name, '/', 1)::uuid);
+      exception
+        when sqlstate 'PT403' then
+          raise exception using errcode = '42501', message = 'too many files in an hour';
+      end;
+    end if;
   elsif not (by_service and private.is_copy_of(new, record)) then
     -- the announced file, in its place, by who announced it; a resident's from WhatsApp by the service
     if (record.bucket, record.path) is distinct from (new.bucket_id, new.name)

@@ -62,11 +62,23 @@ begin
   );
   get diagnostics expired = row_count;
   loop
+    -- sensitive files first, then what Twilio keeps for a time only; hashes wait
     select m.* into file from public.media_attachments m
-    where m.next_attempt_at <= now() and not (m.status = 'pending' and m.source = 'web')
-    order by m.next_attempt_at
-    limit 1
+    where m.next_attempt_at <= now() and (m.moved_from is not null or (m.status = 'stored' and m.is_sensitive and m.bucket <> 'gbv-evidence'))
+    order by m.next_attempt_at limit 1
     for no key update skip locked;
+    if not found then
+      select m.* into file from public.media_attachments m
+      where m.next_attempt_at <= now() and m.status = 'pending' and m.source = 'whatsapp'
+      order by m.next_attempt_at limit 1
+      for no key update skip locked;
+    end if;
+    if not found then
+      select m.* into file from public.media_attachments m
+      where m.next_attempt_at <= now() and m.status <> 'pending' and not (m.moved_from is not null or (m.status = 'stored' and m.is_sensitive and m.bucket <> 'gbv-evidence'))
+      order by m.next_attempt_at limit 1
+      for no key update skip locked;
+    end if;
     if not found then
       return case when expired = 200 then jsonb_build_object('work', 'more') end;
     end if;
@@ -91,7 +103,7 @@ begin
 end
 $$;
 comment on function public.claim_media_work(integer) is
-  'The file that has been due longest, for lease_seconds the caller''s alone: {work: transfer, hash, move, delete_old or given_up, file_id, …}; NULL when nothing is due. Uploads that never came expire on the way, at most 200 in a call: then {work: more}.';
+  'What is due: moves of sensitive files before transfers, transfers before hashes, the longest due of each first; for lease_seconds the caller''s alone: {work: transfer, hash, move, delete_old or given_up, file_id, …}; NULL when nothing is due. Uploads that never came expire on the way, at most 200 in a call: then {work: more}.';
 
 create function private.hold_media(file_id uuid)
   returns void

@@ -115,8 +115,23 @@ export function readOptions<const Options extends ParseArgsOptionsConfig>(
   }
 }
 
+/**
+ * Text for a terminal: whoever named a file or made a bundle must not move the cursor, forge a line or turn one around.
+ */
+export function printable(text: string): string {
+  return text.replace(
+    // deno-lint-ignore no-control-regex
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (sign) => `\\u{${sign.codePointAt(0)!.toString(16)}}`,
+  );
+}
+
 /** Runs a command; its errors are printed for people. Exit status: what it returns, or 2. */
 export async function runCommand(command: (args: string[]) => Promise<number>): Promise<never> {
+  for (const write of ["log", "error"] as const) {
+    const plain = console[write];
+    console[write] = (...parts: unknown[]) => plain(printable(parts.map(String).join(" ")));
+  }
   try {
     Deno.exit(await command(Deno.args));
   } catch (error) {

@@ -21,7 +21,7 @@ await runCommand(async (args) => {
     for (const { name, checks, facts, missing } of await verifyBundle(await entriesOf(path), key)) {
       const wrong = checks.filter(({ good }) => !good);
       console.log(
-        `${wrong.length ? "WRONG " : "ok    "} ${name}: ${
+        `${wrong.length ? "WRONG " : "ok    "} ${name.replaceAll("\n", " ")}: ${
           checks.length - wrong.length
         } of ${checks.length} checks hold`,
       );

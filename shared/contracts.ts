@@ -11,12 +11,18 @@ export type Purpose = z.infer<typeof Purpose>;
 export const Bucket = z.enum(["evidence", "documents", "gbv-evidence"]);
 export type Bucket = z.infer<typeof Bucket>;
 
-/** Any Unicode name of 1 to 255 characters; a name, so no path separators and no control characters. */
+/**
+ * Any Unicode name of 1 to 255 characters. A name, so no path separators; and no control characters or marks of direction,
+ * which make a name look like another one. As media_attachments_filename_check in SQL.
+ */
 const Filename = z.string().check(
   z.minLength(1),
   z.maxLength(255),
-  // deno-lint-ignore no-control-regex
-  z.regex(/^[^/\\\u0000-\u001f\u007f]+$/, "must be a name without / \\ or control characters"),
+  z.regex(
+    // deno-lint-ignore no-control-regex
+    /^[^/\\\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+$/,
+    "must be a name without / \\, control characters or marks of direction",
+  ),
   z.refine(
     (name) => name.isWellFormed() && name.trim() !== "" && name !== "." && name !== "..",
     "is no file name",

@@ -404,6 +404,7 @@ export type Database = {
           "language": string;
           "name": string;
           "slug": string;
+          "uploads_per_hour": number;
         };
         ComputedFields: never;
         Insert: {
@@ -413,6 +414,7 @@ export type Database = {
           "language"?: string;
           "name": string;
           "slug": string;
+          "uploads_per_hour"?: number;
         };
         Update: {
           "created_at"?: string;
@@ -421,6 +423,7 @@ export type Database = {
           "language"?: string;
           "name"?: string;
           "slug"?: string;
+          "uploads_per_hour"?: number;
         };
         Relationships: [];
       };

@@ -2,35 +2,51 @@
 import * as z from "zod/mini";
 import en from "zod/v4/locales/en.js";
 import { type ErrorDetail, ServiceError } from "../platform/errors.ts";
+import { inTime } from "../platform/in-time.ts";
 
 z.config(en()); // the words of zod's messages
 
 /** Bytes. 100 files by path are some 40 KB, a webhook some 10 KB. */
 const MAX_BODY = 128 * 1024;
+/** Milliseconds for a body to come: a slow one holds a worker that others wait for. */
+const PATIENCE_MS = 10_000;
 
 /**
  * The body as text. Never more than MAX_BODY is read; of a longer one the rest is cancelled (left unread it can hang a
- * worker). Throws `payload_too_large`, or `invalid_request` for what is no UTF-8.
+ * worker). Throws `payload_too_large`, or `invalid_request` for what is no UTF-8 or does not come in ten seconds.
  */
 export async function readText(request: Request): Promise<string> {
   if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY) {
     await request.body?.cancel();
     throw tooLarge();
   }
+  if (!request.body) return "";
+  const reader = request.body.getReader();
+  try {
+    return await inTime(PATIENCE_MS, (signal) => {
+      const late = Promise.withResolvers<never>();
+      signal.addEventListener("abort", () => late.reject(signal.reason));
+      return Promise.race([readAll(reader), late.promise]);
+    });
+  } catch (cause) {
+    await reader.cancel().catch(() => {});
+    if (cause instanceof ServiceError) throw cause;
+    const message = cause instanceof DOMException && cause.name === "TimeoutError"
+      ? "The body did not come in time."
+      : "The body could not be read as UTF-8.";
+    throw new ServiceError("invalid_request", message, { cause });
+  }
+}
+
+async function readAll(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";
-  let read = 0;
-  try {
-    // leaving the loop early cancels the stream
-    for await (const chunk of request.body ?? []) {
-      read += chunk.byteLength;
-      if (read > MAX_BODY) throw tooLarge();
-      text += decoder.decode(chunk, { stream: true });
-    }
-    return text + decoder.decode();
-  } catch (cause) {
-    if (cause instanceof ServiceError) throw cause;
-    throw new ServiceError("invalid_request", "The body could not be read as UTF-8.", { cause });
+  for (let read = 0;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    read += value.byteLength;
+    if (read > MAX_BODY) throw tooLarge();
+    text += decoder.decode(value, { stream: true });
   }
 }
 

@@ -1,8 +1,17 @@
 // Records of evidence: written by our functions alone, changed by nobody, true to what happened.
-import { assert, assertEquals } from "../support/assert.ts";
-import { serviceFile } from "../support/files.ts";
-import { database } from "../support/functions.ts";
-import { anonymous, connect, makeTicket, MUNICIPALITIES, ok, person, service } from "../support/stack.ts";
+import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { announce, freshPath, serviceFile } from "../support/files.ts";
+import { assertRefused, call, database, uploadRequest } from "../support/functions.ts";
+import {
+  anonymous,
+  connect,
+  makeTicket,
+  MUNICIPALITIES,
+  ok,
+  person,
+  sample,
+  service,
+} from "../support/stack.ts";
 
 const TABLES = {
   custody_records: "id",
@@ -384,4 +393,93 @@ Deno.test("a tracking number bears the day on which the resident writes, not tha
     to_char(now() at time zone 'Africa/Johannesburg', 'YYYYMMDD') as day`;
   assertEquals(row!.number.split("-")[1], row!.day);
   await sql.end();
+});
+
+Deno.test("one person brings at most so many files in an hour, announced or not; others and residents do not wait for them", async () => {
+  const citizen = await person("citizen", "polokwane"), other = await person("field_worker", "polokwane");
+  await database((sql) =>
+    sql`update public.municipalities set uploads_per_hour = 5 where slug = 'polokwane'`
+  );
+  try {
+    await database((sql) =>
+      sql`update public.media_attachments set created_at = now() - interval '61 minutes' where tenant_id = ${citizen.tenant}`
+    );
+    const { supabase, tenant } = citizen;
+    const uploads = [];
+    for (let i = 0; i < 4; i++) {
+      uploads.push(await supabase.storage.from("evidence").upload(freshPath(tenant).path, sample()));
+    }
+    assertEquals(uploads.map(({ error }) => error), [null, null, null, null]);
+    await announce(citizen);
+    const { error } = await supabase.storage.from("evidence").upload(freshPath(tenant).path, sample());
+    assertStringIncludes(error!.message, "too many files in an hour");
+    const refused = await call("upload-url", { token: citizen.token, body: uploadRequest() });
+    assertRefused(refused, "forbidden");
+    // by whoever else uploads, and by the service
+    await ok(other.supabase.storage.from("evidence").upload(freshPath(tenant).path, sample()));
+    await ok(service.storage.from("evidence").upload(freshPath(tenant).path, sample()));
+    // an hour later
+    await database((sql) =>
+      sql`update public.media_attachments set created_at = created_at - interval '61 minutes' where created_by = ${citizen.userId}`
+    );
+    await ok(supabase.storage.from("evidence").upload(freshPath(tenant).path, sample()));
+  } finally {
+    await database((sql) =>
+      sql`update public.municipalities set uploads_per_hour = 600 where slug = 'polokwane'`
+    );
+  }
+});
+
+Deno.test("a name that would look like another one is refused by the function, by rpc and by the table", async () => {
+  const manager = await person("manager");
+  const names = [
+    "photo\u202egpj.exe",
+    "a\u0000b.jpg".replace("\u0000", "\u0007"),
+    "two\nlines.jpg",
+    "\u200ehidden.jpg",
+    "\u0085.jpg",
+    "\u2066x\u2069.jpg",
+    "a/b.jpg",
+    "a\\b.jpg",
+    " ",
+    "..",
+  ];
+  for (const filename of names) {
+    assertRefused(
+      await call("upload-url", { token: manager.token, body: uploadRequest({ filename }) }),
+      "invalid_request",
+      filename,
+    );
+    const { error } = await manager.supabase.rpc("create_upload_slot", {
+      purpose: "evidence",
+      filename,
+      object_name: "photo.jpg",
+      content_type: "image/jpeg",
+      file_size: 10,
+    });
+    assertEquals([error?.code, error?.message], ["PT400", "invalid_request"], JSON.stringify(filename));
+    const file_id = crypto.randomUUID();
+    const row = {
+      ...{
+        file_id,
+        tenant_id: manager.tenant,
+        bucket: "evidence",
+        path: `${manager.tenant}/${file_id}/photo.jpg`,
+        filename,
+      },
+      ...{ content_type: "image/jpeg", file_size: 10, purpose: "evidence", created_by: manager.userId },
+    };
+    assertEquals(
+      (await manager.supabase.from("media_attachments").insert(row)).error?.code,
+      "23514",
+      JSON.stringify(filename),
+    );
+  }
+  for (const filename of ["Foto – ”straat” nº1 🚰.jpg", "صورة.jpg", "..jpg", "x".repeat(255)]) {
+    assertEquals(
+      (await call("upload-url", { token: manager.token, body: uploadRequest({ filename }) })).status,
+      200,
+      filename,
+    );
+  }
 });

@@ -85,8 +85,8 @@ export const MISTAKES: Partial<Record<Problem, Mistake>> = {
     says: ['constraint "media_attachments_failed_check"'],
   },
   index_changed: {
-    ways: [["drop index public.media_attachments_due_idx"]],
-    says: ['index "media_attachments_due_idx"'],
+    ways: [["drop index public.media_attachments_due_moves_idx"]],
+    says: ['index "media_attachments_due_moves_idx"'],
   },
   view_changed: {
     ways: [["alter view public.media_backlog reset (security_invoker)"]],

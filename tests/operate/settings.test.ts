@@ -1,4 +1,5 @@
 // Where the operator's commands take their settings from: the file of docs/deploy.md, the environment, --env-file.
+import { printable } from "../../operate/project.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
@@ -140,4 +141,9 @@ Deno.test("a URL and a database of two projects are refused", async () => {
     assertEquals(code, 2);
     assertStringIncludes(text, `SUPABASE_URL is of project ${REF}, the database of tsrqponmlkjihgfedcba`);
   }
+});
+
+Deno.test("a file's name cannot move the cursor, forge a line or turn one around", () => {
+  assertEquals(printable("a\x1b[2Jb\r\u202egpj.exe\u0085"), "a\\u{1b}[2Jb\\u{d}\\u{202e}gpj.exe\\u{85}");
+  assertEquals(printable("Foto – ”straat” nº1 🚰\n\tnext"), "Foto – ”straat” nº1 🚰\n\tnext");
 });

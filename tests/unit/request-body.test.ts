@@ -3,7 +3,7 @@ import { assert, assertEquals, assertInstanceOf } from "../support/assert.ts";
 import { SignedUrlRequest } from "../../shared/contracts.ts";
 import { ServiceError } from "../../shared/platform/errors.ts";
 import { readJson, readText } from "../../shared/request/body.ts";
-import { failureOf } from "./tools.ts";
+import { failureOf, withFastTimers } from "./tools.ts";
 
 const LIMIT = 128 * 1024;
 const Schema = z.strictObject({ name: z.string() });
@@ -103,4 +103,18 @@ Deno.test("body: in a request of several shapes the detail is about the nearest 
   const body = JSON.stringify({ files: [{ file_id: crypto.randomUUID() }, { file_id: "x" }] });
   const error = await refused("invalid_request", () => readJson(post(body), SignedUrlRequest));
   assertEquals(error.details?.map(({ path }) => path), ["files.1.file_id"]);
+});
+
+Deno.test("body: one that trickles in is given up after ten seconds, and cancelled", async () => {
+  let cancelled = false;
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode("{")),
+    cancel: () => void (cancelled = true),
+  });
+  const delays = await withFastTimers(10_000, async () => {
+    const error = await refused("invalid_request", () => readText(post(body)));
+    assertEquals(error.message, "The body did not come in time.");
+  });
+  assert(delays.includes(10_000), `${delays}`);
+  assert(cancelled, "its connection is held");
 });

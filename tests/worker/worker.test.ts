@@ -1,11 +1,12 @@
 // The media worker's door, and its rounds: who may start one, what nothing due costs, what a job may do to another.
 import { mediaWorker } from "../../functions/media-worker/index.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
-import { announce, freshPath } from "../support/files.ts";
+import { announce, freshPath, ticketFile } from "../support/files.ts";
 import { assertRefused, call, callHandler, database, until } from "../support/functions.ts";
 import { functionEnvironment } from "../support/handlers.ts";
 import {
   everybody,
+  makeTicket,
   MUNICIPALITIES,
   ok,
   person,
@@ -16,6 +17,7 @@ import {
   sha256,
   URL_BASE,
 } from "../support/stack.ts";
+import { accepted, newSender, sampleFile, settled } from "../support/whatsapp.ts";
 
 const WORKER_KEY = Deno.env.get("MEDIA_WORKER_KEY")!;
 
@@ -174,17 +176,21 @@ Deno.test("nothing due: nothing done, one look at the index of what is due", asy
         from generate_series(1, 10000) i,
           lateral (select ${MUNICIPALITIES.mbombela.id}::uuid as t, gen_random_uuid() as f where i > 0) x`;
       await tx`analyze public.media_attachments`;
-      // the first query of claim_media_work, and that of the schedule's look
+      // the queries of claim_media_work, each answered by its own index
       const [{ definition }] = await tx`
         select pg_get_functiondef('public.claim_media_work(integer)'::regprocedure) as definition` as [
         { definition: string },
       ];
-      const query = /select m\.\* into file (from [\s\S]*?skip locked);/.exec(definition)![1]!;
-      const plan = (await tx.unsafe(`explain select m.* ${query}`)).map((row) => row["QUERY PLAN"]).join(
-        "\n",
-      );
-      assertMatch(plan, /Index Scan using media_attachments_due_idx/);
-      assert(!/Seq Scan|Sort/.test(plan), plan);
+      const queries = [...definition.matchAll(/select m\.\* into file (from [\s\S]*?skip locked);/g)];
+      const indexes = ["moves", "transfers", "hashes"];
+      assertEquals(queries.length, indexes.length);
+      for (const [index, [, query]] of queries.entries()) {
+        const plan = (await tx.unsafe(`explain select m.* ${query}`)).map((row) => row["QUERY PLAN"]).join(
+          "\n",
+        );
+        assertMatch(plan, new RegExp(`Index Scan using media_attachments_due_${indexes[index]}_idx`));
+        assert(!/Seq Scan|Sort/.test(plan), plan);
+      }
       throw new Rollback();
     }).catch((error) => {
       if (!(error instanceof Rollback)) throw error;
@@ -232,6 +238,28 @@ Deno.test("thousands of uploads that never came hold nothing up: at most 200 exp
     assert((await recordOf(fileId)).sha256);
     assertEquals(await pending(), 0);
   });
+});
+
+Deno.test("a flood of uploads to hash holds up neither what Twilio keeps nor a sensitive file that is to be moved", async () => {
+  await finish();
+  const hashes = await Promise.all(Array.from({ length: 3 }, () => upload()));
+  for (const { fileId } of hashes) await turnClock(fileId, -600); // due for ten hours
+  const sent = await accepted(newSender(), MUNICIPALITIES.mbombela.number, {
+    files: [await sampleFile("burst-pipe.jpg")],
+    options: { faults: { status: 500, times: 1 } },
+  });
+  const [transfer] = await settled(sent.message_sid, 1);
+  await turnClock(transfer!.file_id, -1);
+  const ticket = await makeTicket("mbombela");
+  const moved = await ticketFile(await person("admin"), ticket.id);
+  await ok(service.from("tickets").update({ is_sensitive: true }).eq("id", ticket.id).select());
+  const order = [];
+  for (let i = 0; i < 5; i++) order.push((await ok(service.rpc("claim_media_work", {})))!.work);
+  assertEquals(order, ["move", "transfer", "hash", "hash", "hash"]);
+  for (const fileId of [transfer!.file_id, moved.fileId, ...hashes.map(({ fileId }) => fileId)]) {
+    await turnClock(fileId, -1);
+  }
+  await finish();
 });
 
 Deno.test("an upload that comes after all, on a token that is still good, lands and is hashed", async () => {
