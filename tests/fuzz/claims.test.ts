@@ -277,7 +277,12 @@ Deno.test(`${ROUNDS} arbitrary tokens: each sees, receives and changes the rows 
 
     await holds(ROUNDS, fc.tuple(claimsOf(users), surroundings), async ([claims, around]) => {
       const model = modelOf(claims, around.mfa);
-      const seen = await as(sql, claims, around, topics);
+      const ask = () => as(sql, claims, around, topics);
+      // policies made for a moment lock tables that the stack's own work holds
+      const seen = await ask().catch((error) => {
+        if (error.code !== "40P01") throw error;
+        return ask();
+      });
       const expected: Record<string, string[]> = Object.fromEntries(
         tables.map((table) => [
           table,
