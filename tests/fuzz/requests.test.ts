@@ -131,7 +131,8 @@ Deno.test(`upload-url: ${EACH} arbitrary requests get a stable code and no 5xx`,
         sha256: fc.constant("0".repeat(64)),
       }));
     await database((sql) =>
-      sql`update public.media_attachments set status = 'expired', last_error = 'never_came', next_attempt_at = null
+      sql`update public.media_attachments set status = 'expired', last_error = 'never_came', next_attempt_at = null,
+          created_at = created_at - interval '1 hour'
         where status = 'pending' and created_by in ${sql(people.map(({ userId }) => userId))}`
     );
   }
