@@ -154,6 +154,10 @@ export class Hub {
 
   #deliver({ topic, event, payload, binary_payload: binary, private: isPrivate, id }: Row): void {
     if (topic == null || event == null || isPrivate == null || id == null) return;
+    if ((payload?.length ?? 0) > MAX_PAYLOAD) {
+      console.error(`realtime: a message of ${payload!.length} characters is dropped`);
+      return;
+    }
     if (binary != null) {
       const bytes = Uint8Array.fromHex(binary.slice(2)); // `\x…`
       this.broadcast(isPrivate === "t", topic, new Broadcast(event, bytes, true, { id }));
@@ -162,6 +166,9 @@ export class Hub {
     }
   }
 }
+
+/** Characters. On the free plan; what is larger the server logs and nobody hears. */
+const MAX_PAYLOAD = 256_000;
 
 function memberKey(isPrivate: boolean, topic: string): string {
   return `${isPrivate ? "private" : "public"} ${topic}`;

@@ -332,7 +332,8 @@ test("keys rotated twice under traffic and kills: everything opens as it was wri
       await pause(between(100, 400));
     }
   };
-  const gone = (id: string) => until(`nothing is under key ${id}`, async () => !((await held())[id]), 180_000);
+  const gone = (id: string) =>
+    until(`nothing is under key ${id}`, async () => !((await held())[id]), 180_000);
 
   const all = [talk(), talk(), work(), ...functions.map(kill)];
   try {

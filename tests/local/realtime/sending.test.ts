@@ -58,6 +58,7 @@ Deno.test("what send() and the server refuse is dropped, the statement succeeds"
   await sql`select realtime.send('{}', null, 'scratch:odd')`;
   await sql`select realtime.send('{}', 'no topic', null)`;
   await sql`select realtime.send('{}', 'neither', 'scratch:odd', null)`;
+  await sql`select realtime.send(jsonb_build_object('x', repeat('x', 256001)), 'too large', 'scratch:odd')`;
   await sql`insert into realtime.messages (topic, extension, event, payload, private)
     values ('scratch:odd', 'broadcast', 'array', '[1]', true)`;
   await send("scratch:odd", "fine");
