@@ -247,7 +247,8 @@ as $$
 declare
   record public.media_attachments;
   by_service boolean;
-  passing constant text[] := array['updated_at', 'last_accessed_at'];
+  -- path_tokens is generated: a BEFORE trigger sees none yet, and it follows from the name
+  passing constant text[] := array['updated_at', 'last_accessed_at', 'path_tokens'];
 begin
   if tg_op = 'UPDATE' then
     if (private.is_our_bucket(old.bucket_id) or private.is_our_bucket(new.bucket_id))

@@ -483,3 +483,24 @@ Deno.test("a name that would look like another one is refused by the function, b
     );
   }
 });
+
+Deno.test("that a stored file was looked at may be noted in its row; its name, version, owner and metadata may not change", async () => {
+  const { bucket, path } = await serviceFile("evidence", "mbombela");
+  const set = (change: string) =>
+    database((sql) =>
+      sql.unsafe(
+        `update storage.objects set ${change} where bucket_id = '${bucket}' and name = '${path}' returning id`,
+      )
+    ).then((rows) => rows.length, (error) => error.code);
+  assertEquals(await set("last_accessed_at = now(), updated_at = now()"), 1);
+  for (
+    const change of [
+      "name = name || 'x'",
+      "bucket_id = 'documents'",
+      "version = 'x'",
+      "owner_id = gen_random_uuid()::text",
+      "metadata = metadata || '{\"size\": 1}'",
+      "user_metadata = '{\"x\": 1}'",
+    ]
+  ) assertEquals(await set(change), "42501", change);
+});
