@@ -31,7 +31,7 @@ const USAGE =
 
   --project-ref   the project's reference, 20 letters: Dashboard → Project Settings → General
   --env-file      the functions' secrets, NAME=VALUE a line; .env.production unless given. SUPABASE_ACCESS_TOKEN,
-                  SUPABASE_DB_URL and SUPABASE_SECRET_KEY may stand in it too, or in the environment
+                  SUPABASE_DB_URL and SUPABASE_SECRET_KEY may be in it too, or in the environment
   --db-url        the database, in place of SUPABASE_DB_URL
   --replace       a key of the project that the file is meant to replace, though data lie under it (docs/runbook.md,
                   Keys leaked): ${REPLACEABLE.join(" or ")}
@@ -82,7 +82,7 @@ async function deploy(args: string[]): Promise<number> {
       if (changes.length === 0) return [undefined, `all ${Object.keys(secrets).length} unchanged`];
       await cli.setSecrets(file);
       refuse(
-        `These did not arrive as they stand in ${file}: put the value in single quotes`,
+        `These did not arrive as ${file} has them: put the value in single quotes`,
         await changed(secrets, await cli.secretDigests()),
       );
       return [undefined, `set: ${changes.join(", ")}`];

@@ -60,7 +60,7 @@ export const MediaWorkerAccepted = z.object({
   request_id: z.guid().describe("the round's, in the log"),
 });
 
-/** What a round of the media worker did, for who waited for it. A job that failed is due again, or failed for good. */
+/** What a round of the media worker did, for a caller that waited. A failed job is due again, or failed for good. */
 export const MediaWorkerResponse = z.object({
   done: z.int().nonnegative(),
   failed: z.int().nonnegative(),

@@ -13,7 +13,7 @@ import type { Finding, Outcome, Problem } from "./findings.ts";
 
 const root = new URL("../../", import.meta.url);
 
-/** Every migration of ours stands among those that the project says were pushed. */
+/** Every migration of ours is among those that the project says were pushed. */
 export async function migrations(sql: postgres.TransactionSql): Promise<Outcome> {
   const files = (await readMigrations()).map(({ name }) => name);
   const [table] = await sql`select to_regclass('supabase_migrations.schema_migrations') is not null as there`;
@@ -57,7 +57,7 @@ export async function schema(sql: postgres.TransactionSql): Promise<Outcome> {
 }
 
 /**
- * Schema `private` is not served: the Data API itself is asked, since what the Dashboard sets does not stand in the database.
+ * Schema `private` is not served: the Data API itself is asked, since what the Dashboard sets is not in the database.
  * A gateway or database that does not answer throws.
  */
 export async function exposure({ url, secretKey }: { url: string; secretKey: string }): Promise<Outcome> {
@@ -135,7 +135,7 @@ function problemOf({ kind }: Difference["entry"], how: Difference["how"]): Probl
   }
 }
 
-/** The statement that mends it as role postgres, or where it stands; nothing where PROBLEMS knows better. */
+/** The statement that mends it as role postgres, or where it is; nothing where PROBLEMS knows better. */
 function todoOf({ entry, expected, how }: Difference, sources: Migration[]): string | undefined {
   const { kind, parent, name } = entry;
   if (how === "extra") {

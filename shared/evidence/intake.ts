@@ -26,7 +26,7 @@ export async function intakeServices(variables: Variables): Promise<IntakeServic
   };
 }
 
-/** A medium's record, still to be transferred. */
+/** The record of a file still to be transferred. */
 const PendingMedium = z.object({
   file_id: z.string(),
   media_index: z.number(),

@@ -12,8 +12,8 @@ export interface Job {
 }
 
 /**
- * Does the work, which may give further fields for the log. Whether it succeeded; if not, its reason and whether that is
- * final stand in the file's record. Throws what noting the failure throws: then the job comes due again by itself.
+ * Does the work, which may give further fields for the log. Returns whether it succeeded; if not, the file's record has the
+ * reason and whether it is final. Throws what noting the failure throws: then the job comes due again by itself.
  */
 export async function runJob(
   database: DatabaseClient,

@@ -14,7 +14,7 @@ const Due = z.nullable(z.object({
   sha256: z.string(),
 }));
 
-/** What is found stands in the file's row; the audit, the doctor and certificates report it. */
+/** A finding is in the file's row; the audit, the doctor and certificates report it. */
 export async function readBackFiles(
   { database, storage, custody }: WorkerServices,
   context: { name: string; requestId: string },

@@ -33,7 +33,7 @@ export interface WorkerServices extends SystemServices {
   custody: CustodySettings;
 }
 
-/** How media are fetched from Twilio. */
+/** How files are fetched from Twilio. */
 export interface TwilioAccount {
   credentials: Credentials;
   /** Whether its copy goes once ours is verified. */

@@ -1,4 +1,4 @@
-/** Moving a WhatsApp medium from Twilio to Storage, once, whatever dies on the way. */
+/** Moves a WhatsApp attachment from Twilio to Storage, once, even if a worker dies on the way. */
 import pLimit from "p-limit";
 import { FileError, StorageServiceError } from "../platform/errors.ts";
 import { describe, log } from "../platform/log.ts";
@@ -9,7 +9,7 @@ import type { PendingMedium } from "./intake.ts";
 import { type Job, runJob } from "./job.ts";
 import type { SystemServices } from "./services.ts";
 
-/** Twilio's limit for a WhatsApp medium. */
+/** Twilio's limit for a WhatsApp attachment. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
 /** What became of one transfer. */
@@ -33,8 +33,8 @@ const slots = pLimit(AT_ONCE);
 export const LIFE_BYTES = 64 * 1024 * 1024;
 
 /**
- * Transfers one message's media and records for each that it is stored or why it is not; never throws. What is over
- * LIFE_BYTES, and a record that cannot be written, stays pending for the media worker. One line of log a medium.
+ * Transfers one message's files and records for each that it is stored or why it is not; never throws. What is over
+ * LIFE_BYTES, and a record that cannot be written, stays pending for the media worker. One line of log a file.
  */
 export async function transferMedia(
   services: SystemServices,
@@ -60,7 +60,7 @@ export async function transferMedia(
 }
 
 /**
- * Takes one medium in: download, check, hash, upload, record. `again`: an earlier try may have stored it, so Storage is asked
+ * Takes one file in: download, check, hash, upload, record. `again`: an earlier try may have stored it, so Storage is asked
  * before it is sent a body. With TWILIO_DELETE_MEDIA=true Twilio's copy is removed
  * once the stored bytes have been read back and have the same hash; if that fails, a line of log under the job's request says
  * so. Throws FileError.

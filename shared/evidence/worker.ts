@@ -29,7 +29,7 @@ const Work = z.object({
   bucket: Bucket,
   path: z.string(),
   content_type: z.string(),
-  /** NULL for a medium not yet transferred. */
+  /** NULL for a file not yet transferred. */
   file_size: z.nullable(z.number()),
   sha256: z.nullable(z.string()),
   media_index: z.nullable(z.number()),
@@ -90,7 +90,7 @@ async function runDueWork(
       round.failed++;
       continue;
     }
-    // a medium's size is known once it is here
+    // a file's size is known once it is here
     bytes += work.file_size ?? 4 * 1024 * 1024;
     const succeeded = await runJob(services.database, job, () => perform(services, work, job));
     if (succeeded) round.done++;
@@ -162,7 +162,7 @@ async function readBack(storage: StorageService, file: StoredFile, { file_size }
   return found;
 }
 
-/** Where the medium lies at Twilio, from the sealed parameters of its message. */
+/** The file's URL at Twilio, from the sealed parameters of its message. */
 async function mediaUrl(sealer: Fernet, work: Work): Promise<string> {
   let params: Record<string, string | string[]>;
   try {

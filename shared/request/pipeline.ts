@@ -1,4 +1,4 @@
-/** What stands around every handler: method, CORS, request id, errors to answers, one line of log. */
+/** What surrounds every handler: method, CORS, request id, errors to answers, one line of log. */
 import { failure, ServiceError } from "../platform/errors.ts";
 import { describe, log } from "../platform/log.ts";
 import type { ErrorResponse } from "../contracts.ts";

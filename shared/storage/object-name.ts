@@ -46,7 +46,7 @@ const EXTENSIONS: Record<string, string> = {
   "audio/x-m4a": "m4a",
 };
 
-/** A name for a medium that came without one: `whatsapp-1.jpg` for the first. It says nothing of its sender. */
+/** A name for an attachment that came without one: `whatsapp-1.jpg` for the first. It says nothing about its sender. */
 export function mediumName(index: number, contentType: string): string {
   const extension = Object.hasOwn(EXTENSIONS, contentType) ? EXTENSIONS[contentType] : "bin";
   return `whatsapp-${index + 1}.${extension}`;

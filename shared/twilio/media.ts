@@ -1,4 +1,4 @@
-/** Downloading a medium: credentials go to Twilio's API alone, redirects are followed by hand to hosts that Twilio stores media at. */
+/** Downloads an attachment. Credentials go to Twilio's API only; redirects are followed by hand, to hosts where Twilio keeps media. */
 import { encodeBase64 } from "deno-std/encoding/base64.js";
 import { retry, RetryError } from "deno-std/async/retry.js";
 import { TwilioError } from "../platform/errors.ts";
@@ -6,13 +6,13 @@ import { optional, required, type Variables } from "../platform/settings.ts";
 
 /** `api.twilio.com`; of another region `api.{edge}.{region}.twilio.com`, before 2026 without the edge (twilio.com/docs/global-infrastructure). */
 const API_HOST = /^api\.(?:(?:[a-z]+(?:-[a-z]+)*\.)?[a-z]{2}\d\.)?twilio\.com$/;
-/** WhatsApp's media lie at its CDN, those of MMS also at S3. No credentials go there. */
+/** WhatsApp attachments are on Twilio's CDN, those of MMS also on S3. No credentials go there. */
 const STORE_HOST = /^(?:(?:[a-z0-9-]+\.)+twiliocdn\.com|s3-external-1\.amazonaws\.com)$/;
 const MEDIA_PATH = /^\/2010-04-01\/Accounts\/[A-Za-z0-9]+\/Messages\/[A-Za-z0-9]+\/Media\/[A-Za-z0-9]+$/;
 const MAX_REDIRECTS = 5;
-/** Milliseconds for an answer and its whole body: one that stalls must not hold up the media after it. */
+/** Milliseconds for an answer and its whole body: one that stalls must not hold up the next. */
 const TIMEOUT_MS = 60_000;
-/** Just after the webhook a medium may answer 404 for a second or two: five tries over some 4 s. */
+/** Just after the webhook an attachment may answer 404 for a second or two: five tries over some 4 s. */
 const NOT_FOUND_YET = { maxAttempts: 5, minTimeout: 250, maxTimeout: 2_000, jitter: 0.2 };
 
 /** Basic authentication at Twilio's API: an API key where there is one, else the account. */
@@ -34,7 +34,7 @@ export function isApiHost(host: string): boolean {
   return API_HOST.test(host);
 }
 
-/** Whether the URL is that of a medium on Twilio's API, and nothing else. */
+/** Whether the URL is an attachment's on Twilio's API. */
 export function isMediaUrl(text: string): boolean {
   const url = URL.parse(text);
   return url !== null && isApiHost(url.host) && MEDIA_PATH.test(url.pathname) &&

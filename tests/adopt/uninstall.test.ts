@@ -1,4 +1,4 @@
-// docs/adopt.md, "Leaving again": all of ours goes but evidence; nobody reads more than before; installing again works.
+// docs/adopt.md, "Uninstall": all of ours goes but evidence; nobody reads more than before; installing again works.
 import postgres from "postgres";
 import { startSupabase, type Supabase } from "../../local/supabase.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
