@@ -110,7 +110,7 @@ alter table public.tickets
 alter table public.tickets enable row level security;
 
 -- The one for everybody calls no function of ours: a role of the project's own could not, and would see no ticket any more.
-create policy "a sensitive ticket is for nobody who is not signed in" on public.tickets
+create policy "a sensitive ticket is for signed-in users only" on public.tickets
   as restrictive for all to public
   using (not is_sensitive or current_user = 'authenticated');
 

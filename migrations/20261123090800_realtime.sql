@@ -26,7 +26,7 @@ create policy "municipality topics: open to be received" on realtime.messages
 
 -- Restrictive, as on storage.objects: they hold whatever other policies a project has. The one for everybody calls no function
 -- of ours: a role of the project's own could not.
-create policy "municipality topics: nobody receives who is not signed in" on realtime.messages
+create policy "municipality topics: nobody receives without signing in" on realtime.messages
   as restrictive for select to public
   using (coalesce((select realtime.topic()) not like 'municipality:%', false) or current_user = 'authenticated');
 
