@@ -1,7 +1,7 @@
 // Whether a certificate, and the file in hand, are what they say, offline: npm run verify-certificate -- CERTIFICATE.json
 // Exit status: 0 all of it holds, 1 something does not, 2 it could not be read.
 import { type Certificate, verifyCertificate } from "../shared/evidence/proof.ts";
-import { digest } from "../shared/storage/take-in.ts";
+import { digest } from "../shared/storage/hash.ts";
 import { readOptions, runCommand, UsageError } from "./project.ts";
 
 const USAGE =

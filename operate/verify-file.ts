@@ -1,6 +1,6 @@
 // Whether a file in hand is one that the system took in, and which: npm run verify-file -- [--env-file FILE] FILE…
 // Exit status: 0 every file is known, 1 one is not, 2 it could not be found out.
-import { digest } from "../shared/storage/take-in.ts";
+import { digest } from "../shared/storage/hash.ts";
 import { connectProject, operatorEnvironment, readOptions, runCommand, UsageError } from "./project.ts";
 
 const USAGE =

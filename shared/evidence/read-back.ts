@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 import { Bucket } from "../contracts.ts";
 import { FileError } from "../platform/errors.ts";
 import { log } from "../platform/log.ts";
-import { digest } from "../storage/take-in.ts";
+import { digest } from "../storage/hash.ts";
 import type { WorkerServices } from "./services.ts";
 
 const Due = z.nullable(z.object({

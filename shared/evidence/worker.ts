@@ -7,7 +7,7 @@ import { describe, log } from "../platform/log.ts";
 import { notConfigured } from "../platform/settings.ts";
 import { agreedType, sniffType } from "../storage/media-type.ts";
 import type { StorageService, StoredFile } from "../storage/service.ts";
-import { digest } from "../storage/take-in.ts";
+import { digest } from "../storage/hash.ts";
 import { runCustody } from "./custody.ts";
 import { type Job, runJob } from "./job.ts";
 import { readBackFiles } from "./read-back.ts";

@@ -38,7 +38,7 @@ const SOURCES = [
     "request/auth-keys",
   ],
   ...["twilio/signature", "twilio/media", "twilio/message", "contracts", "file-types", "platform/fernet"],
-  ...["storage/service", "storage/take-in", "storage/media-type", "storage/object-name"],
+  ...["storage/service", "storage/take-in", "storage/hash", "storage/media-type", "storage/object-name"],
   ...["evidence/reading", "evidence/report", "evidence/upload", "evidence/intake", "evidence/transfer"],
 ].map((name) => `shared/${name}.ts`);
 

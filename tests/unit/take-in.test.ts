@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertInstanceOf } from "../support/assert.ts";
 import { StorageServiceError } from "../../shared/platform/errors.ts";
 import type { StorageService } from "../../shared/storage/service.ts";
-import { digest, type Source, takeIn } from "../../shared/storage/take-in.ts";
+import { digest } from "../../shared/storage/hash.ts";
+import { type Source, takeIn } from "../../shared/storage/take-in.ts";
 import { failureOf } from "./tools.ts";
 
 const KiB = 1024;
