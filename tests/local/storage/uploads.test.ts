@@ -106,3 +106,18 @@ fact("a body that ends in error leaves no row", {}, async (s) => {
   await new Promise((resolve) => setTimeout(resolve, 300));
   assertEquals(await s.objects(), []);
 });
+
+fact("a form that stops within its file, or before its end, leaves no row", {}, async (s) => {
+  await s.allow("all");
+  const part =
+    '--x\r\ncontent-disposition: form-data; name=""; filename="f"\r\ncontent-type: text/plain\r\n\r\nwords';
+  for (const body of [part, '--x\r\ncontent-disposition: form-data; name="a"\r\n\r\nwor']) {
+    const response = await send(`/object/${s.bucket}/cut.txt`, s.alice, {
+      method: "POST",
+      headers: { "content-type": "multipart/form-data; boundary=x" },
+      body,
+    });
+    assert(!response.ok, await response.text());
+  }
+  assertEquals(await s.objects(), []);
+});
