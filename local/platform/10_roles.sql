@@ -22,7 +22,12 @@ grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;
 grant set on parameter session_replication_role to postgres;
 -- On hosted an extension (supautils) lets postgres make policies, triggers and foreign keys on the platform's tables.
 -- Here membership does, which allows too much: 90_guard.sql takes the rest away again.
-grant supabase_auth_admin, supabase_storage_admin, supabase_realtime_admin to postgres with inherit true, set false;
+do $$
+begin
+  execute 'grant supabase_auth_admin, supabase_storage_admin, supabase_realtime_admin to postgres'
+    || case when current_setting('server_version_num')::integer >= 160000 then ' with inherit true, set false' else '' end;
+end
+$$;
 
 alter database postgres owner to postgres;
 alter database postgres set search_path to "$user", public, extensions;

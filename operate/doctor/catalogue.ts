@@ -63,7 +63,9 @@ export async function readCatalogue(sql: postgres.TransactionSql): Promise<Entry
         case when t.relrowsecurity then 'row-level security' else 'no row-level security' end as definition
       from tables t where t.relkind in ('r', 'p')
       union all
-      select 'view', '', t.title, concat_ws(' ', 'with', t.reloptions::text, pg_get_viewdef(t.oid))
+      select 'view', '', t.title, concat_ws(' ', 'with', t.reloptions::text,
+        -- Postgres 15 writes r.tenant_id where 16 and later write tenant_id
+        regexp_replace(pg_get_viewdef(t.oid), '\\m[a-z]\\.(?=[a-z_])', '', 'g'))
       from tables t where t.relkind = 'v'
       union all
       select 'column', t.title, c.attname, concat_ws(' ', format_type(c.atttypid, c.atttypmod),
