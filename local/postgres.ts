@@ -62,7 +62,9 @@ export async function startPostgres(scratch: Scratch): Promise<Database> {
 
   await Deno.writeTextFile(
     join(data, "postgresql.conf"),
-    Object.entries(settings).map(([name, value]) => `${name} = '${value}'\n`).join(""),
+    Object.entries({ ...settings, ...await preloaded(other) }).map(([name, value]) =>
+      `${name} = '${value}'\n`
+    ).join(""),
     { append: true },
   );
 
@@ -163,6 +165,13 @@ async function databaseAccount(): Promise<Account | undefined> {
   const passwd = await Deno.readTextFile("/etc/passwd");
   const nobody = passwd.split("\n").find((line) => line.startsWith("nobody:"))?.split(":");
   return { uid: Number(nobody?.[2] ?? 65534), gid: Number(nobody?.[3] ?? 65534) };
+}
+
+/** A real pg_cron, where the other Postgres has one. */
+async function preloaded(directory: string | undefined): Promise<Record<string, string>> {
+  const found = directory !== undefined &&
+    await Deno.stat(join(directory, "lib/pg_cron.so")).then(() => true, () => false);
+  return found ? { shared_preload_libraries: "pg_cron", "cron.host": "127.0.0.1" } : {};
 }
 
 /** The directory with bin, lib and share; a copy where the database's account cannot enter the checkout. */

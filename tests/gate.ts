@@ -85,6 +85,20 @@ const inStacks: Step[] = [
   { name: "the CLI's advisors", command: [...inStack, newest, "run", "-A", "tests/advisors.ts"] },
 ];
 
+/** Debian's, where it is installed: hosted projects of before 2026 have it. */
+const POSTGRES_15 = "/usr/lib/postgresql/15";
+const has15 = await Deno.stat(`${POSTGRES_15}/bin/postgres`).then(() => true, () => false);
+if (has15) {
+  inStacks.unshift({
+    name: "Postgres 15: migrations, database, contract, doctor, pg_cron",
+    command: [
+      ...inStack,
+      ...test(newest, "tests/postgres15", "tests/contract", "tests/database", "tests/doctor"),
+    ],
+    env: { LOCAL_POSTGRES: POSTGRES_15 },
+  });
+}
+
 let passed = 0;
 let failed = 0;
 const begun = performance.now();
@@ -117,6 +131,9 @@ async function run({ name, command, env }: Step): Promise<void> {
 
 for (const step of quick) await run(step);
 const queue = Deno.args.includes("--quick") ? [] : [...inStacks];
+if (queue.length > 0 && !has15) {
+  console.log(`Postgres 15 is not in ${POSTGRES_15}: left out (Debian: postgresql-15, postgresql-15-cron)`);
+}
 if (queue.length > 0) console.log(`${queue.length} steps with a local Supabase each, ${AT_ONCE} at a time`);
 await Promise.all(Array.from({ length: AT_ONCE }, async () => {
   for (let step = queue.shift(); step; step = queue.shift()) await run(step);
