@@ -5,7 +5,7 @@ import { pages, root } from "./markdown.ts";
 /** The commands that have no target, with the number of their line. */
 function withoutTarget(text: string): string[] {
   return text.split("\n").flatMap((line, at) =>
-    [...line.matchAll(/npx supabase (?:db push|secrets|functions)\b[^`]*/g)]
+    [...line.matchAll(/npx supabase (?:db push|secrets|functions(?! serve))\b[^`]*/g)]
       .filter(([command]) => !/--remote=\S|\$\{remote\}/.test(command))
       .map(([command]) => `${at + 1}: ${command.trim()}`)
   );
