@@ -36,7 +36,7 @@ export async function uploadEvidence(
 
   const request: UploadUrlRequest = {
     purpose,
-    filename: nameOf(file) || `file.${type.split("/")[1]}`,
+    filename: file.name || `file.${type.split("/")[1]}`,
     content_type: type,
     file_size: file.size,
     ...(ticketId && { ticket_id: ticketId }),
@@ -60,11 +60,6 @@ export async function uploadEvidence(
   if (status < 200 || status > 299) throw ofStorage(status, text);
   onProgress?.(1);
   return { file_id, bucket, path, sha256 };
-}
-
-/** Its name, without the marks of direction that some phones put before it. */
-function nameOf({ name }: { name?: string }): string | undefined {
-  return name?.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "");
 }
 
 interface Answer {

@@ -12,16 +12,16 @@ export const Bucket = z.enum(["evidence", "documents", "gbv-evidence"]);
 export type Bucket = z.infer<typeof Bucket>;
 
 /**
- * Any Unicode name of 1 to 255 characters. A name, so no path separators; and no control characters or marks of direction,
- * which make a name look like another one. As media_attachments_filename_check in SQL.
+ * Any Unicode name of 1 to 255 characters. A name, so no path separators and no control characters. Marks of direction, which make
+ * a name look like another one and which phones put into theirs, are left out (withoutDirection).
  */
 const Filename = z.string().check(
   z.minLength(1),
   z.maxLength(255),
   z.regex(
     // deno-lint-ignore no-control-regex
-    /^[^/\\\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+$/,
-    "must be a name without / \\, control characters or marks of direction",
+    /^[^/\\\u0000-\u001f\u007f-\u009f]+$/,
+    "must be a name without / \\ or control characters",
   ),
   z.refine(
     (name) => name.isWellFormed() && name.trim() !== "" && name !== "." && name !== "..",

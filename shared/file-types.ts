@@ -42,6 +42,11 @@ const BY_EXTENSION: Record<string, string> = {
   m4a: "audio/x-m4a",
 };
 
+/** A name without marks of direction: `photo\u202egpj.exe` is shown as photoexe.jpg. The database takes none with them. */
+export function withoutDirection(filename: string): string {
+  return filename.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "");
+}
+
 /** `audio/ogg; codecs=opus` → `audio/ogg`, lower case, aliases resolved. */
 export function normalType(type: string): string {
   const bare = type.split(";", 1)[0]!.trim().toLowerCase();

@@ -1,7 +1,7 @@
 /** A dashboard's upload: announced, then given a place that row-level security lets its user write to. */
 import * as z from "zod/mini";
 import { Bucket, type UploadUrlRequest, type UploadUrlResponse } from "../contracts.ts";
-import { typeOfFile } from "../file-types.ts";
+import { typeOfFile, withoutDirection } from "../file-types.ts";
 import { objectName } from "../storage/object-name.ts";
 import type { CallerServices } from "./services.ts";
 
@@ -20,13 +20,15 @@ export async function makeUploadSlot(
   token: string,
   file: UploadUrlRequest,
 ): Promise<UploadUrlResponse> {
+  const name = withoutDirection(file.filename);
+  const filename = ["", ".", ".."].includes(name.trim()) ? "file" : name;
   const [slot] = await database.as(token).call(
     "create_upload_slot",
     {
       purpose: file.purpose,
-      filename: file.filename,
-      object_name: objectName(file.filename),
-      content_type: typeOfFile(file.content_type, file.filename),
+      filename,
+      object_name: objectName(filename),
+      content_type: typeOfFile(file.content_type, filename),
       file_size: file.file_size,
       ticket_id: file.ticket_id ?? null,
       declared_sha256: file.sha256 ?? null,

@@ -430,7 +430,7 @@ Deno.test("one person brings at most so many files in an hour, announced or not;
   }
 });
 
-Deno.test("a name that would look like another one is refused by the function, by rpc and by the table", async () => {
+Deno.test("a name that would look like another one is refused by rpc and by the table, and made plain by the function", async () => {
   const manager = await person("manager");
   const names = [
     "photo\u202egpj.exe",
@@ -445,11 +445,9 @@ Deno.test("a name that would look like another one is refused by the function, b
     "..",
   ];
   for (const filename of names) {
-    assertRefused(
-      await call("upload-url", { token: manager.token, body: uploadRequest({ filename }) }),
-      "invalid_request",
-      filename,
-    );
+    // the function leaves marks of direction out, for phones put them into names
+    const answer = await call("upload-url", { token: manager.token, body: uploadRequest({ filename }) });
+    assertEquals(answer.status, /[\u200e\u202e\u2066]/.test(filename) ? 200 : 400, JSON.stringify(filename));
     const { error } = await manager.supabase.rpc("create_upload_slot", {
       purpose: "evidence",
       filename,

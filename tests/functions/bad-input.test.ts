@@ -184,6 +184,7 @@ const ODD_NAMES: [filename: string, extension: string][] = [
   ["👩🏽‍🚒.jpg", "jpg"],
   ["صورة الشارع.jpg", "jpg"],
   ["\u202egpj.photo.jpg", "jpg"],
+  ["\u200eWhatsApp Image.jpg", "jpg"],
   ["Isithombe sepayipi eliqhumile eMbombela.jpg", "jpg"],
   ["Foto – môre vroeg, ”Kiepersol”-straat nº1.JPG", "jpg"],
   ["水管爆裂.jpg", "jpg"],
@@ -213,7 +214,8 @@ Deno.test("upload-url: any Unicode name is accepted: a safe path with its extens
     const record = await ok(
       service.from("media_attachments").select("filename, status").eq("file_id", file_id).single(),
     );
-    assertEquals(record, { filename, status: "stored" });
+    // but for marks that would show it as another one
+    assertEquals(record, { filename: filename.replace(/[\u200e\u202e]/, ""), status: "stored" });
     const signed = await call("signed-url", { token: field.token, body: { file_id } });
     const fetched = await fetch(signed.body.signed_url);
     assertEquals((await fetched.bytes()).length, blob.size, filename);
