@@ -1,6 +1,6 @@
 /** Tells by a file's bytes whether it was taken in, as far as the caller may know. */
+import { sha256Hex } from "../shared/bundle/digest.ts";
 import type { AnyClient } from "./types.ts";
-import { sha256Of } from "./upload.ts";
 
 /** No bucket takes more. */
 const MAX_BYTES = 50 * 1024 * 1024;
@@ -33,7 +33,7 @@ export async function findCopies(
   { signal = new AbortController().signal }: { signal?: AbortSignal } = {},
 ): Promise<Copies> {
   if (file.size > MAX_BYTES) return { sha256: undefined, files: [] };
-  const sha256 = await sha256Of(file);
+  const sha256 = await sha256Hex(await file.arrayBuffer());
   const { data, error } = await supabase.from("media_attachments")
     .select("file_id, ticket_id, filename, content_type, source, created_at")
     .eq("sha256", sha256).eq("status", "stored").order("created_at").limit(100).abortSignal(signal);

@@ -1,6 +1,7 @@
 /** Uploads a file as evidence: hashed here, announced, and put where the answer says. */
 import type { Bucket, Purpose, UploadUrlRequest, UploadUrlResponse } from "./contracts.ts";
 import { EvidenceError, ofFunction, ofStorage } from "./errors.ts";
+import { sha256Hex } from "../shared/bundle/digest.ts";
 import { typeOfFile } from "../shared/file-types.ts";
 import type { AnyClient } from "./types.ts";
 
@@ -31,7 +32,7 @@ export async function uploadEvidence(
   const type = typeOfFile(file.type, file.name ?? "");
   // Storage reads the type off the form's part, and takes none with parameters.
   const body = file.type === type ? file : new Blob([file], { type });
-  const sha256 = await sha256Of(file);
+  const sha256 = await sha256Hex(await file.arrayBuffer());
   signal?.throwIfAborted();
 
   const request: UploadUrlRequest = {
@@ -125,10 +126,4 @@ function putByXhr(
     signal?.addEventListener("abort", abort);
     request.send(body);
   }).finally(() => signal?.removeEventListener("abort", abort));
-}
-
-/** @internal Hex. Web Crypto digests only what it has as a whole (and only on https or localhost); files are at most 50 MiB. */
-export async function sha256Of(file: Blob): Promise<string> {
-  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -57,7 +57,7 @@ create function private.lock_tables(targets text[], with_policies boolean defaul
   set search_path = ''
 as $$
 declare
-  -- together, of a try in which others wait
+  -- that others wait for a try, all its locks together
   budget constant interval := '250 milliseconds';
   locks text[] := targets;
   begun timestamptz;

@@ -125,7 +125,8 @@ begin
 
   -- The planner's statistics cover all rows, and `Prefer: count=planned` tells what it estimates: of these columns it is to
   -- know nothing, or anybody could ask how much GBV there is, and of when: a sensitive report has an encrypted_description, no
-  -- description and no reporter. Only of the ids, which are random, it may know. What it knew of an adopted table's columns stays: docs/adopt.md says how to make it forget.
+  -- description and no reporter. It may know of
+  -- the ids, which are random. What it knew of an adopted table's columns stays: docs/adopt.md says how to make it forget.
   alter table public.tickets
     alter column is_sensitive set statistics 0,
     alter column tracking_number set statistics 0,

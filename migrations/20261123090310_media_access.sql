@@ -147,16 +147,16 @@ as $$
 begin
   if new.status = 'pending' and new.created_by is not null then
     perform private.check_bucket_limits(new.bucket, new.content_type, new.file_size);
+    -- only the caller's own: of anybody else the policies refuse it, and it tells nothing of them
     if new.created_by = (select auth.uid()) then
       perform private.check_quota(new.created_by, new.tenant_id);
-    end if;
-    -- only the caller's own: of anybody else the policies refuse it, and it tells nothing of them
-    if new.created_by = (select auth.uid()) and (
-      select count(*) from (
-        select 1 from public.media_attachments m where m.created_by = new.created_by and m.status = 'pending' limit 200
-      ) announced
-    ) >= 200 then
-      raise exception using errcode = 'PT403', message = 'forbidden', detail = '200 announced files are yet to be uploaded';
+      if (
+        select count(*) from (
+          select 1 from public.media_attachments m where m.created_by = new.created_by and m.status = 'pending' limit 200
+        ) announced
+      ) >= 200 then
+        raise exception using errcode = 'PT403', message = 'forbidden', detail = '200 announced files are yet to be uploaded';
+      end if;
     end if;
   end if;
   return new;

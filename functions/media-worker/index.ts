@@ -6,12 +6,12 @@ import { once } from "../../shared/platform/once.ts";
 import type { Variables } from "../../shared/platform/settings.ts";
 import { pipeline } from "../../shared/request/pipeline.ts";
 import { requireKey, systemKeys } from "../../shared/request/system.ts";
-import { inPatience } from "../../shared/request/wait.ts";
+import { resultIfAwaited } from "../../shared/request/wait.ts";
 
 /**
- * Makes the handler. Answers 202 while the round goes on: whoever calls by pg_net must not be held, for all of a project's
- * database webhooks wait for the slowest. With `Prefer: wait=SECONDS` (RFC 7240) 200 once it is done, if that is in time. Or
- * 401, 405, 500, 503 as docs/errors.md says.
+ * Makes the handler. Answers 202 while the round goes on: pg_net sends none of a project's other calls until this one is
+ * answered. With `Prefer: wait=SECONDS` (RFC 7240) it answers 200 when the round is done, if that is in time. Or 401, 405, 500,
+ * 503 as docs/errors.md says.
  */
 export function mediaWorker(variables: Variables): (request: Request) => Promise<Response> {
   const name = "media-worker";
@@ -23,7 +23,7 @@ export function mediaWorker(variables: Variables): (request: Request) => Promise
     requireKey(request, keys());
     const round = runRound(ready, { name, requestId });
     EdgeRuntime.waitUntil(round.catch(() => {})); // its own line of log says what happened
-    const done = await inPatience(request, round);
+    const done = await resultIfAwaited(request, round);
     return done ? Response.json(done) : Response.json({ request_id: requestId }, { status: 202 });
   });
 }

@@ -1,10 +1,10 @@
-/** A plan as one statement: nobody waits for the way between the operator and the database. */
+/** A plan as one statement: nobody is kept waiting by the distance between the operator and the database. */
 import { literal } from "./facts.ts";
 import type { Plan } from "./plan.ts";
 
 /** What is locked first, where it is there; then what policies and dropped triggers lock (supautils), all at once. */
 const LOCKED = ["public.tickets", "storage.objects", "realtime.messages"];
-/** Milliseconds of a try, together, in which others wait. */
+/** Milliseconds that others wait for a try. As private.lock_tables, which a second uninstall no longer finds. */
 const BUDGET = 250;
 
 /**

@@ -1,4 +1,5 @@
 /** What lies where in a court bundle: a bag by RFC 8493. The one place that says so, for the command and for browsers. */
+import { sha256Hex } from "./digest.ts";
 import type { Certificate } from "../evidence/proof.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -101,8 +102,7 @@ const bytesOf = (data: string | Bytes) => typeof data === "string" ? new TextEnc
 
 /** SHA-256, hex. */
 export async function hash(data: string | Bytes): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", bytesOf(data));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return await sha256Hex(bytesOf(data));
 }
 
 const README = `For the prosecutor and for the defence

@@ -1,4 +1,5 @@
 /** messages.json: what the reporter wrote, all of a ticket's messages, as many at a time as open-report opens. */
+import { hex } from "./digest.ts";
 import type { Database } from "./prepare.ts";
 
 const AT_ONCE = 100;
@@ -19,9 +20,6 @@ export async function messagesFile(
     if (sids.length < AT_ONCE) break;
   }
   // the log gets this file's SHA-256: with the salt nobody learns the words by guessing them
-  const salt = crypto.getRandomValues(new Uint8Array(16)).reduce(
-    (text, byte) => text + byte.toString(16).padStart(2, "0"),
-    "",
-  );
+  const salt = hex(crypto.getRandomValues(new Uint8Array(16)));
   return `${JSON.stringify({ opened_at: new Date().toISOString(), salt, messages }, null, 2)}\n`;
 }

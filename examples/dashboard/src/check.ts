@@ -2,6 +2,7 @@
 import { findCopies } from "../../../client/mod.ts";
 import type { Client } from "./client.ts";
 import { h } from "./dom.ts";
+import { dropZone } from "./drop-zone.ts";
 import { timeText } from "./words.ts";
 
 /** `signal` ends it; `visit` opens a ticket. */
@@ -14,34 +15,13 @@ export function checkCopy(
   },
 ): { element: HTMLElement; focus(): void } {
   const heading = h("h2", { tabindex: -1 }, "Check a copy");
-  const input = h("input", {
-    type: "file",
-    class: "visually-hidden",
-    change: () => {
-      const [file] = input.files ?? [];
-      input.value = "";
+  const zone = dropZone({
+    drop: "Drop the copy here, or",
+    choose: "Choose a file",
+    take: ([file]) => {
       if (file) void check(file);
     },
   });
-  const zone = h(
-    "div",
-    {
-      class: "drop-zone",
-      dragover: (event) => {
-        event.preventDefault();
-        zone.classList.add("over");
-      },
-      dragleave: () => zone.classList.remove("over"),
-      drop: (event) => {
-        event.preventDefault();
-        zone.classList.remove("over");
-        const [file] = (event as DragEvent).dataTransfer?.files ?? [];
-        if (file) void check(file);
-      },
-    },
-    h("p", { class: "quiet" }, "Drop the copy here, or"),
-    h("label", { class: "button" }, "Choose a file", input),
-  );
   const result = h("div", { class: "copies", role: "status" });
 
   let latest = 0;

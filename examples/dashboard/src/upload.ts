@@ -3,6 +3,7 @@ import type { Purpose } from "../../../shared/contracts.ts";
 import { EvidenceError, uploadEvidence } from "../../../client/mod.ts";
 import type { Client } from "./client.ts";
 import { announce, h, select } from "./dom.ts";
+import { dropZone } from "./drop-zone.ts";
 import { PURPOSE, refusalText } from "./words.ts";
 
 /** `signal` ends it, with all uploads under way. */
@@ -17,38 +18,13 @@ export function uploadForm(
   },
 ): HTMLElement {
   const purpose = select("What is it?", purposesOf(role, sensitive));
-  const input = h("input", {
-    type: "file",
-    multiple: true,
-    accept: "image/*,video/*,audio/*,application/pdf",
-    class: "visually-hidden",
-    change: () => {
-      void upload([...input.files ?? []]);
-      input.value = "";
-    },
-  });
   const progress = h("ul", { class: "uploads" });
-  const zone = h(
-    "div",
-    { class: "drop-zone", dragover, dragleave, drop },
-    h("p", { class: "quiet" }, "Drop files here, or"),
-    h("label", { class: "button" }, "Choose files", input),
-  );
-
-  function dragover(event: Event): void {
-    event.preventDefault();
-    zone.classList.add("over");
-  }
-
-  function dragleave(): void {
-    zone.classList.remove("over");
-  }
-
-  function drop(event: Event): void {
-    event.preventDefault();
-    dragleave();
-    void upload([...(event as DragEvent).dataTransfer?.files ?? []]);
-  }
+  const zone = dropZone({
+    drop: "Drop files here, or",
+    choose: "Choose files",
+    attributes: { multiple: true, accept: "image/*,video/*,audio/*,application/pdf" },
+    take: (files) => void upload(files),
+  });
 
   async function upload(files: File[]): Promise<void> {
     const kind = purpose.input.value as Purpose;
