@@ -100,17 +100,40 @@ comment on function private.caller_opened(uuid) is 'Whether the caller was given
 revoke execute on function private.caller_opened(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.caller_opened(uuid) to authenticated;
 
+-- What a user's token reads by: an allow-list, without which a user could copy GBV evidence into an open bucket (object.copy
+-- reads it). Not the old list (object.list): its condition on lower(name) is never an index's under row-level security, so it
+-- would look at each file of the municipality.
+create function private.caller_folder()
+  returns text
+  language plpgsql stable
+  set search_path = ''
+as $$
+begin
+  return case
+    when storage.allow_any_operation(array[
+      'object.get_authenticated', 'object.info_authenticated', 'object.get_authenticated_info',
+      'object.head_authenticated_info', 'object.list_v2', 'object.sign', 'object.sign_many'
+    ]) then private.caller_tenant() || '/'
+  end;
+end
+$$;
+comment on function private.caller_folder() is
+  'The folder in which the caller''s token may read now: {municipality}/. NULL without a municipality, or where Storage is about something else than reading.';
+revoke execute on function private.caller_folder() from public, anon, authenticated, service_role;
+grant execute on function private.caller_folder() to authenticated;
+
 -- The range says what starts_with says below, in a form that Storage's index (bucket_id, name collate "C") answers: a list
--- looks at the caller's municipality, not at every file of the bucket. ('0' is what follows '/'.)
+-- looks at the caller's municipality, not at every file of the bucket, and at none where there is no folder. The two bounds
+-- are written differently so that the planner does not take them for one range: those it believes to be so narrow that for a
+-- hundred names it would look through the municipality first.
 create policy "evidence: open to be read" on storage.objects
   for select to authenticated
   using (
     bucket_id in ('evidence', 'documents', 'gbv-evidence')
-    and name collate "C" >= (select private.caller_tenant() || '/')
-    and name collate "C" < (select private.caller_tenant() || '0')
+    and name collate "C" >= (select private.caller_folder())
+    and name < (select rtrim(private.caller_folder(), '/') || '0') collate "C" -- '0' follows '/'
   );
 
--- The operations are an allow-list: without it a user could copy GBV evidence into an open bucket (object.copy reads it).
 -- Signing GBV evidence is not among what a user's token does: its URL is recorded first (open_evidence), and only then
 -- signed by the service, for at most 15 minutes, which a policy cannot see. Downloading it with one's own token is, once that
 -- reading has been recorded, for 15 minutes.
@@ -119,17 +142,12 @@ create policy "evidence: read a file if you may read its record" on storage.obje
   using (
     bucket_id not in ('evidence', 'documents', 'gbv-evidence')
     or (
-      starts_with(name, (select private.caller_tenant() || '/'))
-      and (select storage.allow_any_operation(array[
-        'object.get_authenticated', 'object.info_authenticated', 'object.get_authenticated_info',
-        'object.head_authenticated_info',
-        'object.list', 'object.list_v2', 'object.sign', 'object.sign_many'
-      ]))
+      starts_with(name, (select private.caller_folder()))
       and exists (
         select 1 from public.media_attachments m
         where m.bucket = bucket_id and m.path = name and m.status = 'stored'
           and (
-            (select storage.allow_any_operation(array['object.list', 'object.list_v2']))
+            (select storage.allow_any_operation(array['object.list_v2']))
             or not m.is_sensitive
             or (
               not (select storage.allow_any_operation(array['object.sign', 'object.sign_many']))

@@ -81,13 +81,14 @@ comment on column public.inbound_messages.sealed_with is
 comment on column public.inbound_messages.reply is 'What was answered: the reference, thanks, or nothing.';
 
 alter table public.inbound_messages enable row level security;
+-- written as those of files, for the planner
 create policy "messages are read as their ticket is" on public.inbound_messages
   for select to authenticated
-  using (tenant_id = (select private.caller_tenant()));
+  using (coalesce(tenant_id = (select private.caller_tenant()), false));
 create policy "messages: only as their ticket is read" on public.inbound_messages
   as restrictive for all to public
   using (
-    current_user = 'authenticated'
+    (select current_user = 'authenticated')
     and tenant_id = (select private.caller_tenant())
     and ticket_id is not null
     and (not is_sensitive or (select private.caller_sees_sensitive()))

@@ -2,12 +2,13 @@
 
 set local lock_timeout = '5s';
 
-create index media_attachments_backlog_idx on public.media_attachments (tenant_id, created_at)
+create index media_attachments_backlog_idx on public.media_attachments (tenant_id, coalesce(stored_at, created_at))
   where status <> 'expired' and (
     status <> 'stored' or next_attempt_at is not null or last_error is not null
     -- always shown, whatever the queue thinks of it
     or (is_sensitive and bucket <> 'gbv-evidence')
   );
+alter index public.media_attachments_backlog_idx alter column 2 set statistics 0; -- as for the columns themselves
 
 -- security_invoker: the rows are those of media_attachments that the asker may read, so a sensitive ticket's files are
 -- here for admins and police liaison only.

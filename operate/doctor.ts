@@ -17,6 +17,7 @@ import {
   municipalities,
   realtime,
   storedFiles,
+  ticketCounts,
   users,
 } from "./doctor/state.ts";
 import {
@@ -49,6 +50,7 @@ function databaseChecks(
     ["due work", dueWork],
     ["failed files", failedFiles],
     ["stored files", storedFiles],
+    ["ticket counts", ticketCounts],
     ["sealed texts", (sql) => sealedTexts(sql, keys)],
     ["realtime", realtime],
     ["municipalities", municipalities],

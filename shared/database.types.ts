@@ -807,6 +807,14 @@ export type Database = {
         Returns: Json;
       };
       "seal_custody": { Args: { "batch"?: number }; Returns: number };
+      "ticket_counts": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "is_sensitive": boolean;
+          "status": string;
+          "tickets": number;
+        }[];
+      };
       "tokens_to_reseal": {
         Args: { "batch"?: number; "other_keys": (string)[] };
         Returns: {

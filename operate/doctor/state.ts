@@ -107,6 +107,33 @@ export async function storedFiles(sql: postgres.TransactionSql): Promise<Outcome
   };
 }
 
+/** What ticket_counts tells is what there is. */
+export async function ticketCounts(sql: postgres.TransactionSql): Promise<Outcome> {
+  const [row] = await sql`
+    with kept as (
+      select tenant_id, is_sensitive, status, tickets from private.ticket_counts
+      union all
+      select tenant_id, is_sensitive, status, change from private.ticket_count_changes
+    ), differing as (
+      select from (
+        select tenant_id, is_sensitive, coalesce(status::text, '') as status, count(*) as tickets
+        from public.tickets where tenant_id is not null group by 1, 2, 3
+        union all
+        select tenant_id, is_sensitive, status, -tickets from kept
+      ) both_ways
+      group by tenant_id, is_sensitive, status
+      having sum(tickets) <> 0
+    )
+    select (select coalesce(sum(tickets), 0)::bigint::text from kept) as tickets,
+      (select count(*)::integer from differing) as differing`;
+  return {
+    found: `${row!.tickets} tickets`,
+    findings: row!.differing > 0
+      ? [{ problem: "counts_differ", found: `${row!.differing} counts are not those of the tickets` }]
+      : [],
+  };
+}
+
 export async function dueWork(sql: postgres.TransactionSql): Promise<Outcome> {
   const [row] = await sql`
     select count(*)::integer as due,

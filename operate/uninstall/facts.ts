@@ -10,8 +10,15 @@ export const TICKETS = "public.tickets";
 /** Notes what was there before us. Where it is, the bundle is, or something that it left. */
 export const ADOPTION = "private.adoption";
 export const GBV_CHECK = "tickets_gbv_check";
-/** Settings and notes, not what anybody sent us: their rows alone keep no table. */
-const SETTINGS = [ADOPTION, "public.whatsapp_numbers", "public.municipalities", "private.media_worker_calls"];
+/** Settings, notes and counts, not what anybody sent us: their rows alone keep no table. */
+const SETTINGS = [
+  ADOPTION,
+  "public.whatsapp_numbers",
+  "public.municipalities",
+  "private.media_worker_calls",
+  "private.ticket_counts",
+  "private.ticket_count_changes",
+];
 
 /** A name as SQL has it. */
 export const identifier = (name: string) => `"${name.replaceAll('"', '""')}"`;

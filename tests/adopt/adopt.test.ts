@@ -124,7 +124,7 @@ test("what was added to theirs is what docs/adopt.md tells, and all else is as i
   );
   const told = [
     /^relation public\.tickets_\w+$/,
-    /^trigger (zzz_tickets_prepare|tickets_files_follow|tickets_messages_follow|tickets_announce_\w+) on public\.tickets$/,
+    /^trigger (zzz_tickets_prepare|tickets_files_follow|tickets_messages_follow|tickets_(announce|count)_\w+) on public\.tickets$/,
     /^constraint tickets_\w+ on public\.tickets$/,
     /^policy (a sensitive ticket|staff read|managers and admins) .* on public\.tickets$/,
     /^(policy evidence: .*|trigger evidence_\w+) on storage\.(objects|buckets)$/,
@@ -132,7 +132,7 @@ test("what was added to theirs is what docs/adopt.md tells, and all else is as i
   ];
   assertEquals(onTheirs.filter((name) => !told.some((pattern) => pattern.test(name))), []);
   assertEquals(onTheirs.filter((name) => /^policy .* on public\.tickets$/.test(name)).length, 5);
-  assertEquals(onTheirs.filter((name) => name.startsWith("relation public.tickets_")).length, 6);
+  assertEquals(onTheirs.filter((name) => name.startsWith("relation public.tickets_")).length, 7);
 });
 
 test("tickets get their municipality in small batches, and no trigger of theirs fires", async () => {
@@ -146,6 +146,10 @@ test("tickets get their municipality in small batches, and no trigger of theirs 
   const [left] =
     await sql`select count(*)::int as n from public.tickets where tenant_id is distinct from council_id`;
   assertEquals(left!.n, 0);
+  assertEquals(
+    [...await sql`select tenant_id, is_sensitive, status, tickets::int from private.ticket_counts where tickets > 0 order by 1, 2, 3`],
+    [...await sql`select tenant_id, is_sensitive, status::text, count(*)::int as tickets from public.tickets group by 1, 2, 3 order by 1, 2, 3`],
+  );
 });
 
 test("what the planner knew of their columns it forgets, and learns no more of them", async () => {

@@ -313,6 +313,17 @@ export const MISTAKES: Partial<Record<Problem, Mistake>> = {
     also: ["custody_tampered", "move_missing"],
     alone: true,
   },
+  counts_differ: {
+    ways: [
+      [`insert into private.ticket_count_changes (tenant_id, is_sensitive, status, change) values ('${TENANT}', false, 'open', 1)`],
+      [
+        WITHOUT_TRIGGERS,
+        `update public.tickets set status = 'resolved' where tenant_id = '${TENANT}' and status = 'open'`,
+      ],
+    ],
+    says: ["counts are not those of the tickets"],
+    alone: true,
+  },
   sensitivity_differs: {
     ways: [[
       WITHOUT_TRIGGERS,

@@ -89,9 +89,10 @@ export async function canSign(reader: Person, file: KnownFile): Promise<boolean>
 /** Whether a list of the file's folder shows it. */
 export async function canList(reader: Person, file: KnownFile): Promise<boolean> {
   const folder = file.path.slice(0, file.path.lastIndexOf("/"));
-  const { data, error } = await reader.supabase.storage.from(file.bucket).list(folder);
+  const storage = reader.supabase.storage.from(file.bucket);
+  const { data, error } = await storage.listV2({ prefix: `${folder}/`, with_delimiter: true });
   if (error) throw error;
-  return data.length > 0;
+  return data.objects.length > 0;
 }
 
 /** A refusal is Storage's own, with one of these codes: a crash must not count as one. */
