@@ -9,6 +9,7 @@ export type {
   SignedUrlRefusal,
 } from "./contracts.ts";
 export { type Copies, findCopies, type StoredCopy } from "./copies.ts";
+export { type TicketCount, ticketCounts } from "./counts.ts";
 export { EvidenceError } from "./errors.ts";
 export { type OpenedMessage, openReport } from "./report.ts";
 export { type Message, readTicket, type TicketDetails, type TicketFile } from "./ticket.ts";

@@ -3,6 +3,7 @@
  * What `useTickets` hears of a ticket, `useTicket` reads again.
  */
 import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { type TicketCount, ticketCounts } from "./counts.ts";
 import { readTicket, type TicketDetails } from "./ticket.ts";
 import { subscribeToTickets } from "./tickets.ts";
 import type { AnyClient, ConnectionState, Ticket, TicketSubscription, TicketWindow } from "./types.ts";
@@ -126,6 +127,55 @@ function ticketsStore(supabase: AnyClient, municipalityId: string, sensitive: bo
     subscription?.show(window);
   };
   return { store, show };
+}
+
+export interface TicketCountsResult {
+  counts: TicketCount[];
+  isLoading: boolean;
+  error: Error | undefined;
+}
+
+/** Between two looks at the counts, however much changes. */
+const COUNTS_MS = 2_000;
+
+/** How many tickets of each status the user may read. They follow what `useTickets` hears. */
+export function useTicketCounts(supabase: AnyClient): TicketCountsResult {
+  const store = useMemo(
+    () =>
+      new Store<TicketCountsResult>({ counts: [], isLoading: true, error: undefined }, (store) => {
+        const left = new AbortController();
+        const { signal } = left;
+        let timer: ReturnType<typeof setTimeout> | undefined;
+        let isRestless = false;
+        const read = async (): Promise<void> => {
+          // from now on, not from the answer: dashboards that heard of the same change spread
+          timer = setTimeout(() => {
+            timer = undefined;
+            if (isRestless) void read();
+          }, COUNTS_MS * (1 + Math.random()));
+          isRestless = false;
+          try {
+            const counts = await ticketCounts(supabase, { signal });
+            if (!signal.aborted) store.set({ counts, isLoading: false, error: undefined });
+          } catch (error) {
+            if (!signal.aborted) store.set({ error: error as Error, isLoading: false });
+          }
+        };
+        const watcher = () => {
+          isRestless = true;
+          if (!timer) void read();
+        };
+        watchersOf(supabase).add(watcher);
+        void read();
+        return () => {
+          watchersOf(supabase).delete(watcher);
+          left.abort();
+          clearTimeout(timer);
+        };
+      }),
+    [supabase],
+  );
+  return useStore(store);
 }
 
 export interface TicketResult extends Partial<TicketDetails> {

@@ -27,7 +27,7 @@ alter table private.ticket_count_changes enable row level security;
 revoke all on private.ticket_counts, private.ticket_count_changes from public, anon, authenticated, service_role;
 grant select on private.ticket_counts, private.ticket_count_changes to authenticated;
 
-create policy "counts: staff read their municipality's, of sensitive tickets those who may" on private.ticket_counts
+create policy "counts: their municipality's for staff, GBV for those who may" on private.ticket_counts
   for select to authenticated
   using (
     tenant_id = (select private.caller_tenant())
