@@ -6,15 +6,17 @@ import type { Client } from "./client.ts";
 import { announce, h } from "./dom.ts";
 import { followTickets } from "./follow.ts";
 import { forgetNotices, notice } from "./notice.ts";
+import { records } from "./records.ts";
 import { isStaff, seesSensitive } from "./roles.ts";
 import { ticketList } from "./tickets.ts";
 import { type TicketView, ticketView } from "./ticket.ts";
 import { categoryText, CONNECTION, ROLE } from "./words.ts";
 
-/** Pages beside the tickets, for staff, by their address. */
+/** Pages beside the tickets, by their address, and whom they are for. */
 const PAGES = {
-  "#files": { label: "Files to look after", make: backlog },
-  "#check": { label: "Check a copy", make: checkCopy },
+  "#files": { label: "Files to look after", make: backlog, isFor: isStaff },
+  "#check": { label: "Check a copy", make: checkCopy, isFor: isStaff },
+  "#records": { label: "Records", make: records, isFor: seesSensitive },
 };
 /** Events of one ticket come in groups. */
 const SETTLE_MS = 200;
@@ -47,7 +49,8 @@ export function openDesk(
   const list = ticketList({ seesSensitive: seesSensitive(role), open: visit, changeWindow });
   const empty = h("p", { class: "quiet empty" }, "Choose a ticket to see it and its files.");
   const detail = h("section", { class: "detail", "aria-label": "Ticket" }, empty);
-  for (const [address, { label }] of isStaff(role) ? Object.entries(PAGES) : []) {
+  for (const [address, { label, isFor }] of Object.entries(PAGES)) {
+    if (!isFor(role)) continue;
     list.element.append(h("button", {
       type: "button",
       click: () => {
@@ -89,7 +92,8 @@ export function openDesk(
   }
 
   async function showAddress(): Promise<void> {
-    if (location.hash in PAGES && isStaff(role)) return openPage(location.hash as keyof typeof PAGES);
+    const page = location.hash as keyof typeof PAGES;
+    if (PAGES[page]?.isFor(role)) return openPage(page);
     const id = location.hash.slice(1);
     if (!id) {
       if (opened || pageEnd) leave();
