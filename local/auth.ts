@@ -1,4 +1,4 @@
-/** A small Auth server (GoTrue): password sign-in, refresh, the user, sign-out, and users made by an administrator. */
+/** A small Auth server (GoTrue): password sign-in, refresh, the user, sign-out, and users made or invited by an administrator. */
 import type postgres from "postgres";
 import { AuthFailure, unexpected } from "./auth/failure.ts";
 import { Sessions } from "./auth/sessions.ts";
@@ -44,6 +44,9 @@ export function makeAuth(context: Context): Handler {
       case "POST /logout":
         await sessions.signOut(request, url.searchParams.get("scope") ?? "global");
         return new Response(null, { status: 204 });
+      case "POST /invite":
+        await sessions.requireServiceRole(request);
+        return Response.json(publicUser(await users.invite(await readBody(request))));
     }
     const admin = /^\/admin\/users(?:\/([^/]+))?$/.exec(path);
     if (!admin) throw new AuthFailure(404, "not_found", "The stand-in has no such route");

@@ -8,6 +8,7 @@ export interface User {
   role: string;
   email: string;
   confirmed: Date | null;
+  invited_at: Date | null;
   app: Record<string, unknown>;
   own: Record<string, unknown>;
   identities: Record<string, unknown>[];
@@ -64,6 +65,20 @@ export class Users {
     return (await findUser(this.sql, id))!;
   }
 
+  /** Again, too, as long as the address is not confirmed. No e-mail goes out, and the invitation cannot be followed. */
+  async invite({ email = "", data }: { email?: string; data?: postgres.JSONValue }): Promise<User> {
+    const [known] = await this.sql<{ id: string; confirmed: boolean }[]>`
+      select id, email_confirmed_at is not null as confirmed from auth.users
+      where email = ${email.toLowerCase()} and not is_sso_user`;
+    if (known?.confirmed) throw emailExists();
+    const { id } = known ?? await this.create({ email, user_metadata: data });
+    await this.sql`
+      update auth.users set invited_at = now(), confirmation_sent_at = now(),
+        confirmation_token = encode(sha256(convert_to(gen_random_uuid()::text, 'UTF8')), 'hex')
+      where id = ${id}`;
+    return (await findUser(this.sql, id))!;
+  }
+
   async change(id: string, input: UserInput): Promise<User> {
     try {
       await applyChanges(this.sql, id, input, await this.hashOf(input));
@@ -96,7 +111,7 @@ export class Users {
 
 export async function findUser(sql: postgres.ISql, id: string): Promise<User | undefined> {
   const [user] = await sql<User[]>`
-    select id, aud, role, email, email_confirmed_at as confirmed, coalesce(raw_app_meta_data, '{}') as app,
+    select id, aud, role, email, email_confirmed_at as confirmed, invited_at, coalesce(raw_app_meta_data, '{}') as app,
       coalesce(raw_user_meta_data, '{}') as own, last_sign_in_at, created_at, updated_at,
       (select coalesce(json_agg(json_build_object('identity_id', i.id, 'id', i.provider_id, 'user_id', i.user_id,
           'identity_data', i.identity_data, 'provider', i.provider, 'email', i.email, 'created_at', i.created_at,
@@ -138,6 +153,7 @@ export function publicUser(user: User): Record<string, unknown> {
     phone: "",
     email_confirmed_at: confirmed ?? undefined,
     confirmed_at: confirmed ?? undefined,
+    invited_at: user.invited_at ?? undefined,
     last_sign_in_at: user.last_sign_in_at ?? undefined,
     app_metadata: app,
     user_metadata: own,

@@ -181,3 +181,35 @@ Deno.test("administration: create, read, change, list, delete; only with the sec
     const missing = await admin.auth.admin.getUserById(crypto.randomUUID());
     assertEquals([missing.error?.status, missing.error?.code], [404, "user_not_found"]);
   }));
+
+Deno.test("an invitation makes an account that cannot sign in yet, and is repeated until it is followed; only with the secret key", async () => {
+  const email = `${crypto.randomUUID()}@auth.test`;
+  const refused = await client().auth.admin.inviteUserByEmail(email);
+  assertEquals([refused.error?.status, refused.error?.code], [403, "not_admin"]);
+  const malformed = await admin.auth.admin.inviteUserByEmail("nobody");
+  assertEquals([malformed.error?.status, malformed.error?.code], [400, "validation_failed"]);
+
+  const { data: { user }, error } = await admin.auth.admin.inviteUserByEmail(email.toUpperCase());
+  assertEquals(error, null);
+  const { id } = user!;
+  try {
+    assertEquals([user!.email, user!.email_confirmed_at, user!.app_metadata.tenant_id], [
+      email,
+      undefined,
+      undefined,
+    ]);
+    assert(user!.invited_at);
+    const again = await admin.auth.admin.inviteUserByEmail(email);
+    assertEquals([again.error, again.data.user?.id], [null, id]);
+
+    await admin.auth.admin.updateUserById(id, { password });
+    const early = await client().auth.signInWithPassword({ email, password });
+    assertEquals(early.error?.code, "email_not_confirmed");
+    await admin.auth.admin.updateUserById(id, { email_confirm: true });
+    await signedIn(email);
+    const late = await admin.auth.admin.inviteUserByEmail(email);
+    assertEquals([late.error?.status, late.error?.code], [422, "email_exists"]);
+  } finally {
+    await admin.auth.admin.deleteUser(id);
+  }
+});
