@@ -12,14 +12,20 @@ create table if not exists public.custody_records (
   ticket_id uuid,
   event text not null check (event in (
     'received', 'stored', 'hashed', 'moved', 'url_signed', 'certified', 'failed', 'retried', 'deleted',
-    'report_opened', 'report_refused', 'marked_sensitive', 'message_moved', 'bundled'
+    'report_opened', 'report_refused', 'marked_sensitive', 'message_moved', 'bundled',
+    'person_changed', 'number_added', 'number_removed', 'municipality_added'
   )),
   recorded_at timestamptz not null,
   user_id uuid,
   user_role text,
   details jsonb not null,
   hash text not null check (hash ~ '^[0-9a-f]{64}$'),
-  check (file_id is not null or ticket_id is not null or event = 'report_refused') -- what was asked for may not exist
+  check (
+    file_id is not null or ticket_id is not null or event in (
+      'report_refused', -- what was asked for may not exist
+      'person_changed', 'number_added', 'number_removed', 'municipality_added'
+    )
+  )
 );
 create unique index if not exists custody_records_seq_idx on public.custody_records (tenant_id, seq) where seq is not null;
 create index if not exists custody_records_unsealed_idx on public.custody_records (tenant_id, recorded_at, id) where seq is null;

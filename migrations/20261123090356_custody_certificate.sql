@@ -12,7 +12,7 @@ create table if not exists private.custody_signers (
   office text
 );
 create index if not exists custody_signers_tenant_idx on private.custody_signers (tenant_id);
-comment on table private.custody_signers is 'Names and offices given when certificates were issued, by the commitment in the certificate''s record.';
+comment on table private.custody_signers is 'Names given when certificates and bundles were made and people or numbers changed, by the commitment in the record.';
 alter table private.custody_signers enable row level security;
 create policy "nobody reads the signers" on private.custody_signers for all to public using (false);
 revoke all on private.custody_signers from public, anon, authenticated, service_role;

@@ -20,6 +20,7 @@ import {
   runCommand,
   UsageError,
 } from "./project.ts";
+import { ROLES } from "./registry.ts";
 
 const USAGE = `npm run contract -- --project-ref REF [--env-file FILE] [--yes]
 
@@ -29,7 +30,6 @@ const USAGE = `npm run contract -- --project-ref REF [--env-file FILE] [--yes]
   --yes           do not ask`;
 
 const ROOT = new URL("../", import.meta.url);
-const ROLES = ["citizen", "field_worker", "ward_councillor", "manager", "admin", "saps_liaison"];
 /** As supabase/seed.sql has them. */
 const MUNICIPALITIES = {
   mbombela: "a1b0de1a-0000-4000-8000-000000000001",

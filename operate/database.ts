@@ -1,6 +1,6 @@
 /** The project's database, as the operator's commands reach it. */
 import postgres from "postgres";
-import { UsageError } from "./project.ts";
+import { needed, type OperatorEnvironment, UsageError } from "./project.ts";
 
 /** Milliseconds for login and a first query. */
 const DEADLINE = 30_000;
@@ -44,6 +44,16 @@ export function refuseTwoProjects(url: string, databaseUrl: string): void {
       `SUPABASE_URL is of project ${project}, the database of ${other}: give both from one file, --env-file FILE.`,
     );
   }
+}
+
+/** The database's URL: the one given by --db-url, else SUPABASE_DB_URL. Throws UsageError where it is missing or malformed. */
+export function databaseUrl(environment: OperatorEnvironment, given?: string): string {
+  const where = "Dashboard → Connect → Session pooler; or run this by `npm run local -- …`";
+  const url = given ?? needed(environment, "SUPABASE_DB_URL", where);
+  const problem = databaseUrlProblem(url);
+  if (problem) throw new UsageError(`${given ? "--db-url" : "SUPABASE_DB_URL"} ${problem}.`);
+  refuseTwoProjects(environment.get("SUPABASE_URL") ?? "", url);
+  return url;
 }
 
 /** Connects at the first query, with TLS except to this machine. `url` has passed databaseUrlProblem. */

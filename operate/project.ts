@@ -115,6 +115,18 @@ export function readOptions<const Options extends ParseArgsOptionsConfig>(
   }
 }
 
+/** Asks whoever is at the terminal to type a word. Throws UsageError where they do not, or nobody is there. */
+export function confirmByTyping(question: string, answer: string): void {
+  if (!Deno.stdin.isTerminal()) {
+    throw new UsageError(
+      "Nobody is here to be asked: say --yes to mean it, or --dry-run to see what it would do.",
+    );
+  }
+  if (prompt(printable(question)) !== answer) {
+    throw new UsageError(`That is not ${answer}. Nothing was changed.`);
+  }
+}
+
 /**
  * Text for a terminal: whoever named a file or made a bundle must not move the cursor, forge a line or turn one around.
  */

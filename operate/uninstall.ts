@@ -5,17 +5,11 @@
 import { retry } from "deno-std/async/retry.js";
 import postgres from "postgres";
 import { authHeaders, type Project } from "../shared/platform/project.ts";
-import {
-  connectDatabase,
-  databaseAnswers,
-  databaseProject,
-  databaseUrlProblem,
-  refuseTwoProjects,
-} from "./database.ts";
+import { connectDatabase, databaseAnswers, databaseProject, databaseUrl } from "./database.ts";
 import { SECRET_NAMES } from "../shared/platform/settings.ts";
 import {
+  confirmByTyping,
   connectProject,
-  needed,
   type OperatorEnvironment,
   operatorEnvironment,
   readOptions,
@@ -45,7 +39,12 @@ async function uninstall(args: string[]): Promise<number> {
       console.log(`nothing was changed in ${project}. The same without --dry-run does it`);
       return 0;
     }
-    if (!yes) confirmByName(project);
+    if (!yes) {
+      confirmByTyping(
+        `This removes the bundle from ${project}. Type the project's name to go on:`,
+        project,
+      );
+    }
     const plan = await execute(sql);
     print(plan);
     if (await removeBuckets(environment, plan.emptyBuckets)) await unhide(sql, plan);
@@ -75,28 +74,12 @@ function parse(args: string[]): Arguments {
   });
   const { "db-url": given, "dry-run": dryRun, yes } = values;
   const environment = operatorEnvironment(values["env-file"]);
-  const where = "Dashboard → Connect → Session pooler; or run this by `npm run local -- …`";
-  const url = given ?? needed(environment, "SUPABASE_DB_URL", where);
-  const problem = databaseUrlProblem(url);
-  if (problem) throw new UsageError(`${given ? "--db-url" : "SUPABASE_DB_URL"} ${problem}.`);
-  refuseTwoProjects(environment.get("SUPABASE_URL") ?? "", url);
-  return { dryRun, yes, environment, url };
+  return { dryRun, yes, environment, url: databaseUrl(environment, given) };
 }
 
 /** The project's ref where the URL has one, else its host. */
 function projectName(url: string): string {
   return databaseProject(url) ?? new URL(url).hostname;
-}
-
-function confirmByName(project: string): void {
-  if (!Deno.stdin.isTerminal()) {
-    throw new UsageError(
-      "Nobody is here to be asked: say --yes to mean it, or --dry-run to see what it would do.",
-    );
-  }
-  if (prompt(`This removes the bundle from ${project}. Type the project's name to go on:`) !== project) {
-    throw new UsageError("That is not its name. Nothing was changed.");
-  }
 }
 
 /** Plans, and does it if the plan still holds; begins anew if it does not, or if somebody holds what it needs. */

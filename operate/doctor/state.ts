@@ -1,6 +1,7 @@
 /** What the database holds beside its schema: buckets, work, Realtime's partitions, people, the custody logs. */
 import type postgres from "postgres";
 import { BUCKETS } from "../../shared/storage/buckets.ts";
+import { ROLES } from "../registry.ts";
 import type { Finding, Outcome } from "./findings.ts";
 
 /** Minutes. The worker is called each minute. */
@@ -259,9 +260,7 @@ export async function users(sql: postgres.TransactionSql): Promise<Outcome> {
     ), judged as (
       select exists (select from public.municipalities m where m.id = private.safe_uuid(tenant)) as belongs,
         tenant is null and role is null as outsider,
-        coalesce(role, '') in (
-          'citizen', 'field_worker', 'ward_councillor', 'manager', 'admin', 'saps_liaison'
-        ) as has_role
+        coalesce(role, '') = any (${ROLES}) as has_role
       from claims
     )
     select

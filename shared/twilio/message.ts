@@ -152,6 +152,7 @@ function channelOf(address: string): string | undefined {
   return /^([a-z]{2,20}):/.exec(address)?.[1];
 }
 
-function withoutChannel(address: string): string {
+/** An address without its channel: `whatsapp:+27…` is +27…. */
+export function withoutChannel(address: string): string {
   return clean(address).replace(/^[a-z]+:/, "").trim();
 }
