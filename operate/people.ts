@@ -169,9 +169,7 @@ async function remove(registry: Registry, { who, force, role, municipality }: Re
     return { account, sessions: await signOut(tx, account.id) };
   });
   return registry.conclude(`${who}: ${authorityOf(account)} → nothing`, [
-    sessions === undefined
-      ? "their sessions go on (the database's user may not end them), but no new token of theirs has a municipality"
-      : `signed out everywhere: ${sessions === 1 ? "1 session" : `${sessions} sessions`}`,
+    `signed out everywhere: ${sessions === 1 ? "1 session" : `${sessions} sessions`}`,
     "a token that they already hold works until it expires: an hour at most, unless the project set it longer",
     "the account stays and can see nothing; records name it",
   ]);
@@ -231,14 +229,13 @@ async function invite({ environment }: Registry, email: string): Promise<void> {
     email_address_invalid: "it takes that for no e-mail address",
     validation_failed: "it takes that for no e-mail address",
     unexpected_failure: "Dashboard → Logs → Auth says why; often it is the mail server's settings",
-    no_authorization: "SUPABASE_SECRET_KEY is not this project's",
     not_admin: "SUPABASE_SECRET_KEY is no secret key",
+    401: "SUPABASE_SECRET_KEY is not this project's",
+    AuthRetryableFetchError: "it does not answer: is the project's URL right, is the project paused",
   };
-  throw new UsageError(
-    `Auth did not invite ${email}: ${
-      reasons[error.code ?? ""] ?? `${error.code ?? error.name} ${error.status ?? ""}`.trim()
-    }. Nothing was changed.`,
-  );
+  const { code = "", status, name } = error;
+  const reason = reasons[code] ?? reasons[name] ?? reasons[`${status}`] ?? word(`${code || name} ${status}`);
+  throw new UsageError(`Auth did not invite ${email}: ${reason}. Nothing was changed.`);
 }
 
 function nameOf({ id, email }: { id: string; email?: string | null }): string {

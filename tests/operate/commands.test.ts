@@ -3,19 +3,11 @@ import { twilioClient } from "../../local/twilio-client.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { ownFile } from "../support/files.ts";
 import { call } from "../support/functions.ts";
+import { command } from "../support/operators.ts";
 import { MUNICIPALITIES, ok, person, SECRET_KEY, service } from "../support/stack.ts";
 
 const TWILIO = Deno.env.get("PRETEND_TWILIO_URL")!;
 const root = new URL("../..", import.meta.url).pathname;
-
-async function command(name: string, ...args: string[]): Promise<{ code: number; text: string }> {
-  const { code, stdout, stderr } = await new Deno.Command(`${root}node_modules/deno-newest/deno`, {
-    args: ["run", "-A", "--no-check", `operate/${name}.ts`, ...args],
-    cwd: root,
-    env: { NO_COLOR: "1" },
-  }).output();
-  return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
-}
 
 Deno.test("reconcile: a message whose webhook never came is found, and taken in on demand, once", async () => {
   const twilio = twilioClient(TWILIO);
