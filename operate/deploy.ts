@@ -115,7 +115,7 @@ async function deploy(args: string[]): Promise<number> {
       note(todo);
     }
     if (await noNumbers(sql)) {
-      console.log('\nNo WhatsApp number is entered yet: docs/deploy.md, "Whose number it is".');
+      console.log("\nNo WhatsApp number is entered yet: npm run numbers; docs/deploy.md, step 3.");
     }
   } finally {
     await sql.end({ timeout: 5 });

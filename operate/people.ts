@@ -152,7 +152,7 @@ async function change(registry: Registry, { who, municipality, role, force }: Re
   });
   if (changed) {
     return registry.conclude(changed, [
-      "it holds from their next token: within the hour, or once they have signed in again",
+      "it holds from their next token, within the hour or once they sign in again; until then they see what they saw",
     ]);
   }
   console.log(`${who} is ${role} there already`);

@@ -75,8 +75,8 @@ export const PROBLEMS = {
   publication_missing: `${RUNBOOK}#realtime-is-silent`,
   table_published: "alter publication supabase_realtime drop table …;",
   // who is who
-  municipalities_none: "docs/deploy.md, step 3: insert into public.municipalities …",
-  numbers_none: "docs/deploy.md, step 3: insert into public.whatsapp_numbers …; until then messages get 404",
+  municipalities_none: 'npm run numbers -- municipality add SLUG --name "…"',
+  numbers_none: "npm run numbers -- add NUMBER --municipality SLUG; until then messages get 404",
   number_orphan: `${RUNBOOK}#restoring-a-backup`,
   user_municipality: `${RUNBOOK}#a-user-sees-nothing`,
   user_role: `${RUNBOOK}#a-user-sees-nothing`,
