@@ -140,7 +140,7 @@ async function change(registry: Registry, { who, municipality, role, force }: Re
     if (moves && role === undefined) {
       throw new UsageError(`Say also which role they have in ${word(place.slug)}: --role ROLE.`);
     }
-    if (!moves && role === account.role) return undefined;
+    if (!moves && (role === undefined || role === account.role)) return undefined;
     if (moves || role !== "admin") await refuseLastAdmin(tx, account, force);
     await setAuthority(tx, account.id, { tenant_id: place.id, role: role! });
     // each log has what concerns its municipality, and not where somebody came from or went
@@ -155,7 +155,7 @@ async function change(registry: Registry, { who, municipality, role, force }: Re
       "it holds from their next token, within the hour or once they sign in again; until then they see what they saw",
     ]);
   }
-  console.log(`${who} is ${role} there already`);
+  console.log(`${who} is that already: nothing to change`);
   return 0;
 }
 

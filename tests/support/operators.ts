@@ -3,6 +3,10 @@ import { encodeHex } from "deno-std/encoding/hex.js";
 import type postgres from "postgres";
 import { assertEquals } from "./assert.ts";
 import { database } from "./functions.ts";
+import { service } from "./stack.ts";
+
+/** Of every account that a test makes. */
+export const PASSWORD = "correct horse battery staple";
 
 const root = new URL("../..", import.meta.url).pathname;
 
@@ -74,4 +78,30 @@ export async function recorded(municipality: string) {
     where r.tenant_id = ${municipality} and r.event ~ '^(person|number|municipality)_'
     order by r.recorded_at`
   );
+}
+
+/** An e-mail address of nobody's. */
+export const address = (name: string) => `${name}-${crypto.randomUUID()}@people.example`;
+
+/** Somebody with an account, who can sign in unless the attributes say otherwise. */
+export async function account(
+  name: string,
+  app_metadata: Record<string, unknown> = {},
+  attributes: Record<string, unknown> = {},
+): Promise<{ email: string; id: string }> {
+  const email = address(name);
+  const { data, error } = await service.auth.admin.createUser({
+    email,
+    password: PASSWORD,
+    email_confirm: true,
+    app_metadata,
+    ...attributes,
+  });
+  if (error) throw error;
+  return { email, id: data.user.id };
+}
+
+/** Removes the accounts of such addresses. */
+export async function removeAccounts(): Promise<void> {
+  await database((sql) => sql`delete from auth.users where email like '%@people.example'`);
 }
