@@ -1,10 +1,12 @@
-// Makes the package that a dashboard installs: `npm run package` leaves dist/citizen-evidence-client-VERSION.tgz.
+// Makes the package that a dashboard installs: `npm run package` leaves dist/citizen-evidence-client-VERSION.tgz, and in dist/jsr
+// the same for JSR (`deno publish`).
 import { rolldown } from "rolldown";
 import { isolatedDeclarationSync } from "rolldown/experimental";
 import { verifyPage } from "../shared/bundle/verify-page.ts";
 
 const root = new URL("../", import.meta.url);
 const out = new URL("dist/client/", root);
+const jsr = new URL("dist/jsr/", root);
 const { version, license } = JSON.parse(Deno.readTextFileSync(new URL("package.json", root)));
 const text = (path: string) => Deno.readTextFileSync(new URL(path, root));
 
@@ -24,8 +26,10 @@ const manifest = {
   peerDependenciesMeta: { react: { optional: true } },
 };
 
-await Deno.remove(out, { recursive: true }).catch(() => {});
-await Deno.mkdir(out, { recursive: true });
+for (const folder of [out, jsr]) {
+  await Deno.remove(folder, { recursive: true }).catch(() => {});
+  await Deno.mkdir(folder, { recursive: true });
+}
 
 const bundle = await rolldown({
   input: ["mod", "react", "bundle"].map((name) => new URL(`client/${name}.ts`, root).pathname),
@@ -49,6 +53,37 @@ Deno.writeTextFileSync(new URL("package.json", out), JSON.stringify(manifest, nu
 for (const [from, to] of [["client/README.md", "README.md"], ["LICENSE", "LICENSE"]] as const) {
   Deno.copyFileSync(new URL(from, root), new URL(to, out));
 }
+
+// JSR finds types by the file's whole name, and an entry's by its first line.
+for (const { name } of Deno.readDirSync(out)) {
+  if (name === "package.json") continue;
+  const [entry] = /^(mod|react|bundle)(?=\.js$)/.exec(name) ?? [];
+  const file = Deno.readTextFileSync(new URL(name, out));
+  Deno.writeTextFileSync(
+    new URL(name, jsr),
+    entry
+      ? `/* @ts-self-types="./${entry}.d.ts" */ ${file}`
+      : name.endsWith(".d.ts")
+      ? file.replaceAll(/(from |import\()"\.\/([\w.-]+)\.js"/g, '$1"./$2.d.ts"')
+      : file,
+  );
+}
+Deno.writeTextFileSync(
+  new URL("jsr.json", jsr),
+  JSON.stringify({
+    name: "@citizen-evidence/client",
+    version,
+    license,
+    exports: { ".": "./mod.js", "./react": "./react.js", "./bundle": "./bundle.js" },
+    imports: {
+      "@supabase/supabase-js": `npm:@supabase/supabase-js@${
+        manifest.peerDependencies["@supabase/supabase-js"]
+      }`,
+      react: "npm:react@^19", // a range of two versions is none there
+    },
+    exclude: ["!."], // though git ignores dist
+  }),
+);
 
 const { success, stdout, stderr } = await new Deno.Command("npm", {
   args: ["pack", "--silent", "--pack-destination", new URL("dist", root).pathname, out.pathname],

@@ -32,8 +32,9 @@ async function run(cwd: string, ...command: string[]): Promise<string> {
     },
   }).output();
   const said = new TextDecoder().decode(stdout);
-  if (!success) throw new Error(`${command.join(" ")}\n${said}\n${new TextDecoder().decode(stderr)}`);
-  return said.trim();
+  const complained = new TextDecoder().decode(stderr);
+  if (!success) throw new Error(`${command.join(" ")}\n${said}\n${complained}`);
+  return `${complained}\n${said}`.trim();
 }
 
 let packed: Promise<string> | undefined;
@@ -214,6 +215,12 @@ async function newTicket(): Promise<{ id: string; tracking_number: string }> {
   const { id } = await makeTicket("mbombela");
   return await ok(service.from("tickets").select("id, tracking_number").eq("id", id).single());
 }
+
+Deno.test("JSR would take it", async () => {
+  await tarball();
+  const said = await run(`${root}dist/jsr`, Deno.execPath(), "publish", "--dry-run", "--allow-dirty");
+  assert(said.includes("Dry run complete"), said);
+});
 
 Deno.test("the package brings no zod, and is small", async () => {
   let size = 0;
