@@ -73,8 +73,9 @@ create index if not exists media_attachments_due_hashes_idx on public.media_atta
 create index if not exists media_attachments_read_back_idx on public.media_attachments (coalesce(read_back_at, stored_at)) where status = 'stored';
 create index if not exists media_attachments_tenant_file_idx on public.media_attachments (tenant_id, file_id); -- audits go through files by it
 create index if not exists media_attachments_altered_idx on public.media_attachments (tenant_id) where read_back_sha256 <> sha256;
-create index if not exists media_attachments_sha256_idx on public.media_attachments (sha256) where sha256 is not null;
-create index if not exists media_attachments_created_by_idx on public.media_attachments (created_by, created_at) where created_by is not null;
+-- these two with the municipality, or the planner would look through all of that too
+create index if not exists media_attachments_sha256_idx on public.media_attachments (sha256, tenant_id) where sha256 is not null;
+create index if not exists media_attachments_created_by_idx on public.media_attachments (created_by, tenant_id, created_at) where created_by is not null;
 create index if not exists media_attachments_announced_idx on public.media_attachments (created_by) where status = 'pending' and created_by is not null;
 
 -- as for tickets: no estimate tells how much GBV evidence there is

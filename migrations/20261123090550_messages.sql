@@ -81,22 +81,25 @@ comment on column public.inbound_messages.sealed_with is
 comment on column public.inbound_messages.reply is 'What was answered: the reference, thanks, or nothing.';
 
 alter table public.inbound_messages enable row level security;
--- written as those of files, for the planner
+-- nullif: as in the policies of tickets.
 create policy "messages are read as their ticket is" on public.inbound_messages
   for select to authenticated
-  using (coalesce(tenant_id = (select private.caller_tenant()), false));
+  using (nullif(tenant_id = (select private.caller_tenant()), false) is not null);
 create policy "messages: only as their ticket is read" on public.inbound_messages
   as restrictive for all to public
   using (
-    (select current_user = 'authenticated')
-    and tenant_id = (select private.caller_tenant())
-    and ticket_id is not null
-    and (not is_sensitive or (select private.caller_sees_sensitive()))
-    and (
-      (select private.caller_is_staff())
-      -- the ticket's own policies apply inside
-      or exists (select 1 from public.tickets t where t.id = ticket_id and t.reporter_id = (select auth.uid()))
-    )
+    tenant_id = (select private.caller_tenant())
+    and nullif(
+      current_user = 'authenticated'
+      and ticket_id is not null
+      and (not is_sensitive or (select private.caller_sees_sensitive()))
+      and (
+        (select private.caller_is_staff())
+        -- the ticket's own policies apply inside
+        or exists (select 1 from public.tickets t where t.id = ticket_id and t.reporter_id = (select auth.uid()))
+      ),
+      false
+    ) is not null
   );
 revoke all on public.inbound_messages from anon, authenticated, service_role;
 grant select (
