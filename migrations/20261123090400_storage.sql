@@ -146,6 +146,7 @@ create policy "evidence: read a file if you may read its record" on storage.obje
       and exists (
         select 1 from public.media_attachments m
         where m.bucket = bucket_id and m.path = name and m.status = 'stored'
+          and name is not null -- always so; it keeps the planner from hashing all files of the municipality to look one up
           and (
             (select storage.allow_any_operation(array['object.list_v2']))
             or not m.is_sensitive
