@@ -1,4 +1,4 @@
--- What staff look at when a file is missing: every file that failed, waits, or is in doubt, oldest first.
+-- What staff look at when a file is missing: every file that failed, waits, or is in doubt.
 
 set local lock_timeout = '5s';
 
@@ -36,11 +36,10 @@ from public.media_attachments m
 where m.status <> 'expired' and (
   m.status <> 'stored' or m.next_attempt_at is not null or m.last_error is not null
   or (m.is_sensitive and m.bucket <> 'gbv-evidence')
-)
-order by since;
+);
 
 comment on view public.media_backlog is
-  'Files that failed, wait or are in doubt, oldest first, of those the asker may read. docs/errors.md explains each reason.';
+  'Files that failed, wait or are in doubt, of those the asker may read; order them by since. docs/errors.md explains each reason.';
 comment on column public.media_backlog.situation is
   'One of: failed, deleted (by the service key), awaiting_upload, awaiting_transfer, awaiting_hash, awaiting_move (to gbv-evidence), awaiting_removal (of the copy left behind by the move), in_doubt (stored, not as declared).';
 comment on column public.media_backlog.reason is 'Stable code of why the last attempt failed; NULL where none has.';

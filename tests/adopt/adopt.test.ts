@@ -132,7 +132,7 @@ test("what was added to theirs is what docs/adopt.md tells, and all else is as i
   ];
   assertEquals(onTheirs.filter((name) => !told.some((pattern) => pattern.test(name))), []);
   assertEquals(onTheirs.filter((name) => /^policy .* on public\.tickets$/.test(name)).length, 5);
-  assertEquals(onTheirs.filter((name) => name.startsWith("relation public.tickets_")).length, 7);
+  assertEquals(onTheirs.filter((name) => name.startsWith("relation public.tickets_")).length, 8);
 });
 
 test("tickets get their municipality in small batches, and no trigger of theirs fires", async () => {
