@@ -1,8 +1,10 @@
 /**
  * `npm run bench`: measures the bundle against what a user would pick instead and against the limit, in one run on one
- * machine. `npm run bench -- NAME …` runs some suites and prints only; all of them write RESULTS.md and its plots.
+ * machine. `npm run bench -- NAME …` runs some suites and prints only; all of them write RESULTS.md and its plots. `--size N` is
+ * for scale: how many tickets it goes up to.
  * The last line is `bench: N ratios, M beyond their goals`; the exit status is 1 when M is not 0 or something failed.
  */
+import { parseArgs } from "node:util";
 import { suite as coldStart } from "./cold-start.ts";
 import { suite as courtBundle } from "./court-bundle.ts";
 import { suite as custody } from "./custody.ts";
@@ -13,6 +15,7 @@ import { isRemote, open } from "./harness/target.ts";
 import type { Suite } from "./harness/types.ts";
 import { type SuiteResults, writeResults } from "./harness/report.ts";
 import { suite as reading } from "./reading.ts";
+import { suite as scale } from "./scale.ts";
 import { suite as screen } from "./screen.ts";
 import { suite as signedUrl } from "./signed-url.ts";
 import { suite as takeIn } from "./take-in.ts";
@@ -30,6 +33,7 @@ const SUITES = [
   tickets,
   screen,
   reading,
+  scale,
 ];
 
 const begun = performance.now();
@@ -39,10 +43,10 @@ function say(line: string): void {
   console.log(`${seconds} s  ${line}`);
 }
 
-async function runSuite(suite: Suite): Promise<Result[]> {
+async function runSuite(suite: Suite, size?: number): Promise<Result[]> {
   const target = await open(suite, (text) => say(`      ${text}`));
   try {
-    const prepared = await suite.prepare(target);
+    const prepared = await suite.prepare({ ...target, size });
     const results: Result[] = [];
     const show = (result: Result) => {
       for (const line of resultLines(result)) say(`  ${line}`);
@@ -70,12 +74,21 @@ async function runSuite(suite: Suite): Promise<Result[]> {
 
 async function main(): Promise<number> {
   const names = SUITES.map(({ name }) => name);
-  const unknown = Deno.args.filter((name) => !names.includes(name));
+  const { values, positionals } = parseArgs({
+    options: { size: { type: "string" } },
+    allowPositionals: true,
+  });
+  const size = values.size === undefined ? undefined : Number(values.size);
+  if (size !== undefined && !(Number.isInteger(size) && size >= 10_000)) {
+    console.error("--size is a number of tickets, 10000 or more");
+    return 2;
+  }
+  const unknown = positionals.filter((name) => !names.includes(name));
   if (unknown.length) {
     console.error(`There is no ${unknown.join(", ")}. Choose from: ${names.join(", ")}`);
     return 2;
   }
-  const asked = SUITES.filter(({ name }) => Deno.args.length === 0 || Deno.args.includes(name));
+  const asked = SUITES.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
 
   const all: SuiteResults[] = [];
   let failures = 0;
@@ -87,7 +100,7 @@ async function main(): Promise<number> {
     }
     say(`${name}: ${suite.about}`);
     try {
-      all.push({ suite, results: await runSuite(suite) });
+      all.push({ suite, results: await runSuite(suite, size) });
     } catch (error) {
       failures++;
       console.error(`${name} failed:`, error);
@@ -96,7 +109,7 @@ async function main(): Promise<number> {
 
   const results = all.flatMap((one) => one.results);
   const beyond = results.filter((result) => !result.met);
-  if (failures === 0 && asked.length === SUITES.length && !isRemote) {
+  if (failures === 0 && asked.length === SUITES.length && size === undefined && !isRemote) {
     say(`written: ${(await writeResults(all, performance.now() - begun)).join(", ")}`);
   }
   for (const { name } of beyond) console.log(`beyond its goal: ${name}`);

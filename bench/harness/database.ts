@@ -5,7 +5,7 @@ import type postgres from "postgres";
 const MUNICIPALITIES = 40;
 const TICKETS_EACH = 500;
 
-type LoadedTable = "storage.objects" | "public.media_attachments";
+type LoadedTable = "storage.objects" | "public.media_attachments" | "public.custody_records";
 
 /**
  * Adds so many stored files to each bucket, as `{municipality}/{file_id}/photo.jpg`, shared out among 40 municipalities in
@@ -52,7 +52,7 @@ export async function loadFiles(
  * Fills a table without its triggers, indexes and checks, which are made again after: a good deal faster for many rows. The
  * checks are not made to look at these rows, which takes longest of all.
  */
-async function loadTable(
+export async function loadTable(
   sql: postgres.Sql,
   table: LoadedTable,
   insert: (tx: postgres.TransactionSql) => postgres.PendingQuery<postgres.Row[]>,

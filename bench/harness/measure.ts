@@ -35,6 +35,10 @@ export interface GrowthResult {
   costs: number[];
   slope: Spread;
   goal: { atMost: number };
+  /** Whether a cost reached the growth's limit. */
+  beyondLimit: boolean;
+  /** Of one at each size, NaN where it was ended. */
+  pages?: number[];
   met: boolean;
 }
 
@@ -68,13 +72,17 @@ export async function compare(comparison: Comparison): Promise<ComparisonResult>
   };
 }
 
-/** Runs a growth's rounds; the median of the per-round slopes has to be at most 1. */
+/** Runs a growth's rounds; the median of the per-round slopes has to meet the goal. */
 export async function grow(growth: Growth): Promise<GrowthResult> {
-  const { name, unit, of, sizes, measure, rounds = 5, warmups = 1 } = growth;
+  const { name, unit, of, sizes, measure, rounds = 5, warmups = 1, goal = { atMost: 1 }, limit = Infinity } =
+    growth;
   const costs = await inRounds(sizes, measure, { name, rounds, warmups });
   const slopes = costs[0]!.map((_, round) => logSlope(sizes, costs.map((ofSize) => ofSize[round]!)));
   const slope = spread(slopes);
-  const goal = { atMost: 1 };
+  const medians = costs.map((ofSize) => quantile(ofSize, 0.5));
+  const beyondLimit = medians.some((cost) => cost >= limit);
+  const pages: number[] = [];
+  if (growth.pages) { for (const size of sizes) pages.push(await growth.pages(size)); }
   return {
     kind: "growth",
     name,
@@ -82,10 +90,12 @@ export async function grow(growth: Growth): Promise<GrowthResult> {
     of,
     rounds,
     sizes,
-    costs: costs.map((ofSize) => quantile(ofSize, 0.5)),
+    costs: medians,
     slope,
     goal,
-    met: isMet(slope.median, goal),
+    beyondLimit,
+    pages: growth.pages && pages,
+    met: isMet(slope.median, goal) && !beyondLimit,
   };
 }
 

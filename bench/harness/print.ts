@@ -29,8 +29,12 @@ export function resultLines(result: Result): string[] {
     const costs = result.sizes.map((size, index) => `${figure(size)}: ${figure(result.costs[index]!)}`).join(
       ", ",
     );
+    const pages = result.pages ? `; pages ${result.pages.map(figure).join(", ")}` : "";
+    const limit = result.beyondLimit ? "; OVER ITS LIMIT" : "";
     return [
-      `${verdict} slope ${spreadText(result.slope)}${goalText}; ${result.unit} by ${result.of} ${costs}`,
+      `${verdict} slope ${
+        spreadText(result.slope)
+      }${goalText}; ${result.unit} by ${result.of} ${costs}${pages}${limit}`,
     ];
   }
   const { ours, against, others, unit } = result;

@@ -16,6 +16,7 @@ const directory = new URL("../", import.meta.url);
 /** Writes them beside main.ts; returns their names. `ms` is how long the run took. */
 export async function writeResults(all: SuiteResults[], ms: number): Promise<string[]> {
   const results = all.flatMap((one) => one.results);
+  const growths = all.filter(({ suite }) => !suite.ownTable).flatMap((one) => one.results).filter(isGrowth);
   const reasons = await Deno.readTextFile(new URL("reasons.md", directory));
   const files: Record<string, string> = {
     "RESULTS.md": [
@@ -33,7 +34,7 @@ export async function writeResults(all: SuiteResults[], ms: number): Promise<str
       "",
       "The slope of log(cost) over log(size): 0 is flat, 1 is linear; the goal is at most 1.",
       "",
-      ...growthTable(results.filter(isGrowth)),
+      ...growthTable(growths),
       "",
       "![Cost by size](growth.svg)",
       "",
@@ -43,7 +44,7 @@ export async function writeResults(all: SuiteResults[], ms: number): Promise<str
       "",
     ].join("\n"),
     "ratios.svg": await ratioPlot(results.filter(isComparison)),
-    "growth.svg": await growthPlot(results.filter(isGrowth)),
+    "growth.svg": await growthPlot(growths),
   };
   for (const [name, text] of Object.entries(files)) await Deno.writeTextFile(new URL(name, directory), text);
   return Object.keys(files).map((name) => `bench/${name}`);
@@ -63,7 +64,8 @@ function machineTable(machine: Record<string, string>): string[] {
 
 function suiteSection({ suite, results }: SuiteResults): string[] {
   const comparisons = results.filter(isComparison);
-  if (comparisons.length === 0) return [];
+  const growths = suite.ownTable ? results.filter(isGrowth) : [];
+  if (comparisons.length + growths.length === 0) return [];
   const rows = comparisons.flatMap(({ name, unit, ours, against, others, goal: wanted, met }) => [
     [
       name,
@@ -87,8 +89,8 @@ function suiteSection({ suite, results }: SuiteResults): string[] {
     "",
     `${suite.about[0]!.toUpperCase()}${suite.about.slice(1)}.`,
     "",
-    ...table(["what", "measured", "against", "ratio", "goal", ""], rows),
-    "",
+    ...(rows.length ? [...table(["what", "measured", "against", "ratio", "goal", ""], rows), ""] : []),
+    ...(growths.length ? [...ownGrowthTable(growths), ""] : []),
   ];
 }
 
@@ -101,6 +103,22 @@ function growthTable(growths: GrowthResult[]): string[] {
       sizes.map((size, index) => `${figure(size)}: ${figure(costs[index]!)} ${unit}`).join(", "),
       ratios(slope),
       met ? "met" : "**not met**",
+    ]),
+  );
+}
+
+/** Of growths that have their sizes in common. */
+function ownGrowthTable(growths: GrowthResult[]): string[] {
+  const { sizes, of } = growths[0]!;
+  return table(
+    ["what", ...sizes.map((size) => `${figure(size)} ${of}`), "pages read", "slope", "goal", ""],
+    growths.map(({ name, unit, costs, pages, slope, goal: wanted, beyondLimit, met }) => [
+      name,
+      ...costs.map((cost) => `${figure(cost)} ${unit}`),
+      pages ? pages.map((each) => Number.isNaN(each) ? "?" : figure(each)).join(", ") : "",
+      ratios(slope),
+      goal(wanted),
+      beyondLimit ? "**over the limit**" : met ? "met" : "**not met**",
     ]),
   );
 }

@@ -32,15 +32,21 @@ export interface Comparison {
   seconds?: number;
 }
 
-/** How a cost (time or bytes) grows: the slope of log(cost) over log(size), at most 1 where it grows no faster than linearly. */
+/** How a cost (time or bytes) grows: the slope of log(cost) over log(size), 0 where it is flat, 1 where it is linear. */
 export interface Growth {
   name: string;
   unit: string;
   /** Ascending. */
-  sizes: [number, number, number];
+  sizes: readonly [number, number, ...number[]];
   /** What grows: "files per call". */
   of: string;
   measure(size: number): Promise<number>;
+  /** What the median slope may be; default 1. */
+  goal?: { atMost: number };
+  /** What no size's cost may reach. */
+  limit?: number;
+  /** Pages of 8 KB that Postgres looks at for one; only reported. */
+  pages?(size: number): Promise<number>;
   /** Recorded rounds over all sizes: default 5, at least 5. */
   rounds?: number;
   warmups?: number;
@@ -62,6 +68,8 @@ export interface Suite {
   about: string;
   /** Why it has a meaning on the local stand-in only; it is left out on a real project, with this sentence. */
   localOnly?: string;
+  /** Its growths are a table of its own in RESULTS.md. */
+  ownTable?: boolean;
   /** How the stand-in is started for it; the media worker is never called by a timer. */
   stack?: Options;
   prepare(bench: BenchContext): Promise<Prepared>;
@@ -78,6 +86,8 @@ export interface BenchContext {
   sql: postgres.Sql;
   /** Signs in `{role}@mbombela.test` (or of another slug) and gives the access token. */
   token(role: string, slug?: string): Promise<string>;
+  /** `--size`, where it was given. */
+  size?: number;
   /** A line about what goes on. */
   progress(text: string): void;
 }
