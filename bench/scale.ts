@@ -5,13 +5,12 @@
  */
 import postgres from "postgres";
 import { startSupabase, type Supabase } from "../local/supabase.ts";
-import { quantile } from "./harness/statistics.ts";
 import type { BenchContext, Growth, Prepared, Suite } from "./harness/types.ts";
 import { claims, type Place, readPlace } from "./scale/place.ts";
-import { type Read, READS } from "./scale/reads.ts";
+import { type Operation, READS } from "./scale/reads.ts";
 import { seedScale } from "./scale/seed.ts";
-import { pages, time, TIMEOUT } from "./scale/statements.ts";
-import { type Filled, WRITES } from "./scale/writes.ts";
+import { medianTime, pages, TIMEOUT } from "./scale/statements.ts";
+import { ACTS, type Filled, WRITES } from "./scale/writes.ts";
 import { WORK } from "./scale/work.ts";
 import { messagesPerSecond, WRITERS, writersGrowth } from "./scale/writers.ts";
 
@@ -50,11 +49,11 @@ async function prepare({ supabase, size: asked, progress }: BenchContext): Promi
         seconds: 10,
       }],
       growths: [
-        ...READS.map((read): Growth => ({
+        ...[...READS, ...ACTS].map((read): Growth => ({
           ...common,
           name: `${read.name} (${read.as})`,
           goal: { atMost: read.goal },
-          measure: (size) => medianTime(at(size), read),
+          measure: (size) => timeOf(at(size), read),
           pages: (size) => pagesOf(at(size), read),
         })),
         ...[...WRITES, ...WORK].map(({ name, goal, measure }): Growth => ({
@@ -96,23 +95,18 @@ async function fill(supabase: Supabase, size: number, progress: (text: string) =
   };
 }
 
-/** Of some runs: fewer, but three, where one takes long. */
-async function medianTime(filled: Filled, read: Read): Promise<number> {
-  const times: number[] = [];
-  const begun = performance.now();
-  while (times.length < 15 && (times.length < 3 || performance.now() - begun < 400)) {
-    const { place } = filled;
+async function timeOf(filled: Filled, read: Operation): Promise<number> {
+  const { api, place } = filled;
+  return await medianTime(api, async () => {
     const turn = filled.turn++;
-    times.push(await time(filled.api, callerOf(read, place, turn), await read.statement(place, turn)));
-    if (times.at(-1) === TIMEOUT) return TIMEOUT;
-  }
-  return quantile(times, 0.5);
+    return [callerOf(read, place, turn), await read.statement(place, turn)];
+  });
 }
 
-async function pagesOf({ api, place }: Filled, read: Read): Promise<number> {
+async function pagesOf({ api, place }: Filled, read: Operation): Promise<number> {
   return await pages(api, callerOf(read, place, 0), await read.statement(place, 0));
 }
 
-function callerOf(read: Read, place: Place, turn: number) {
+function callerOf(read: Operation, place: Place, turn: number) {
   return claims(read.as, place, read.sub?.(place, turn));
 }

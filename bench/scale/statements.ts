@@ -3,6 +3,7 @@ import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import type postgres from "postgres";
 import { asCaller } from "../../local/database.ts";
 import type { Claims } from "../../local/types.ts";
+import { quantile } from "../harness/statistics.ts";
 
 /** One statement of a user's or a service's. */
 export interface Statement {
@@ -151,35 +152,116 @@ export async function within<T>(
   return result!;
 }
 
+/**
+ * A prepared statement is planned for its values the first five times on a connection, and from then on once for all if that
+ * looks no dearer. Both count: `auto` is what comes after the first five.
+ */
+export const PLANS = ["force_custom_plan", "auto"] as const;
+export type Planning = typeof PLANS[number];
+/** After so many a plan may be made once for all. */
+const FIRST = 5;
+
 /** Milliseconds of the statement; those of the timeout where it was ended for lasting as long. */
-export async function time(sql: postgres.Sql, claims: Claims, asking: Statement): Promise<number> {
+export async function time(
+  sql: postgres.Sql,
+  claims: Claims,
+  asking: Statement,
+  planning: Planning,
+): Promise<number> {
   const { text, params, settings } = asking;
-  try {
-    return await within(sql, claims, settings, async (tx) => {
-      const begun = performance.now();
-      await tx.unsafe(text, params as never[], { prepare: true });
-      return performance.now() - begun;
-    });
-  } catch (error) {
-    if ((error as { code?: string }).code !== "57014") throw error;
-    return TIMEOUT;
+  const measured = within(sql, claims, { plan_cache_mode: planning, ...settings }, async (tx) => {
+    const begun = performance.now();
+    await tx.unsafe(text, params as never[], { prepare: true });
+    return performance.now() - begun;
+  });
+  return await unlessEnded(measured) ?? TIMEOUT;
+}
+
+/** Of some runs by each kind of plan, the slower kind's median: fewer runs, but three, where one takes long. */
+export async function medianTime(
+  sql: postgres.Sql,
+  next: () => Promise<[Claims, Statement]>,
+): Promise<number> {
+  const medians: number[] = [];
+  for (const planning of PLANS) {
+    const times: number[] = [];
+    const begun = performance.now();
+    while (times.length < 15 && (times.length < 3 || performance.now() - begun < 400)) {
+      times.push(await time(sql, ...await next(), planning));
+      if (times.at(-1) === TIMEOUT) return TIMEOUT;
+    }
+    medians.push(quantile(times, 0.5));
   }
+  return Math.max(...medians);
 }
 
 /** Pages of 8 KB that the statement looks at, those of its functions and policies included; NaN where it was ended. */
 export async function pages(sql: postgres.Sql, claims: Claims, asking: Statement): Promise<number> {
-  const { text, params, settings } = asking;
+  const of: number[] = [];
+  for (const planning of PLANS) {
+    const plan = await unlessEnded(
+      within(sql, claims, asking.settings, (tx) => explain(tx, asking, planning)),
+    );
+    of.push(plan ? plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] : NaN);
+  }
+  return Math.max(...of);
+}
+
+/** A node of a plan that was followed. */
+export interface PlanNode {
+  "Node Type": string;
+  "Relation Name"?: string;
+  "Actual Rows": number;
+  "Actual Loops": number;
+  "Shared Hit Blocks": number;
+  "Shared Read Blocks": number;
+  Plans?: PlanNode[];
+}
+
+/**
+ * Runs the statement as it is run after its first times on a connection; how it was planned and what it looked at. `before` comes
+ * just before.
+ */
+export async function explain(
+  tx: postgres.TransactionSql,
+  { text, params }: Pick<Statement, "text" | "params">,
+  planning: Planning,
+  before: () => Promise<void> = () => Promise.resolve(),
+): Promise<PlanNode> {
+  await tx`select set_config('plan_cache_mode', ${planning}, true)`;
+  await tx.unsafe(`prepare asked as ${text}`);
+  const values = params.length ? `(${params.map(literal).join(", ")})` : "";
   try {
-    return await within(sql, claims, settings, async (tx) => {
-      const [row] = await tx.unsafe(
-        `explain (analyze, buffers, timing off, format json) ${text}`,
-        params as never[],
-      );
-      const { Plan: plan } = row!["QUERY PLAN"][0];
-      return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"];
-    });
+    for (let run = 0; run < FIRST + 1; run++) {
+      await tx.savepoint(async (point) => {
+        await point.unsafe(`explain (analyze, timing off) execute asked${values}`);
+        throw new Undo();
+      }).catch((error) => {
+        if (!(error instanceof Undo)) throw error;
+      });
+    }
+    await before();
+    const [row] = await tx.unsafe(
+      `explain (analyze, buffers, timing off, format json) execute asked${values}`,
+    );
+    return row!["QUERY PLAN"][0].Plan;
+  } finally {
+    await tx.unsafe("deallocate asked").catch(() => {}); // after an error with its transaction's end
+  }
+}
+
+function literal(value: unknown): string {
+  const text = Array.isArray(value)
+    ? `{${value.map((each) => `"${String(each).replace(/["\\]/g, "\\$&")}"`).join(",")}}`
+    : String(value);
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** Undefined where Postgres ended it for lasting too long. */
+async function unlessEnded<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
   } catch (error) {
     if ((error as { code?: string }).code !== "57014") throw error;
-    return NaN;
   }
 }

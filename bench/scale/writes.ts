@@ -2,7 +2,8 @@
 import type postgres from "postgres";
 import { quantile } from "../harness/statistics.ts";
 import { claims, pick, type Place, type Role } from "./place.ts";
-import { asked, type Statement, statement, time, TIMEOUT } from "./statements.ts";
+import type { Operation } from "./reads.ts";
+import { asked, medianTime, type Statement, statement, time, TIMEOUT } from "./statements.ts";
 
 /** A seeded municipality and the connections to it. */
 export interface Filled {
@@ -25,45 +26,58 @@ export interface Measured {
 const FLAT = 0.1;
 const LINEAR = 1;
 
-export const WRITES: Measured[] = [
-  quick("a WhatsApp message with a photo that opens a ticket", "service_role", () => inbound(hex())),
-  quick(
+/** What people and the webhook do to one thing. */
+export const ACTS: Operation[] = [
+  act("a WhatsApp message with a photo that opens a ticket", "service_role", () => inbound(hex())),
+  act(
     "a WhatsApp message with a photo that follows another",
     "service_role",
     (place, turn) => inbound(pick(place.senders, turn)),
   ),
-  {
-    ...quick("an upload announced", "citizen", (place, turn) =>
+  act(
+    "an upload announced",
+    "citizen",
+    (place, turn) =>
       statement(
         `select * from public.create_upload_slot(purpose => 'evidence', filename => 'photo.jpg', object_name => 'photo.jpg',
           content_type => 'image/jpeg', file_size => 200000, ticket_id => $1)`,
         [pick(place.tickets, turn).id],
-      ), (place, turn) => pick(place.tickets, turn).reporter_id!),
-  },
-  quick(
+      ),
+    { sub: (place, turn) => pick(place.tickets, turn).reporter_id! },
+  ),
+  act(
     "one ticket closed",
     "manager",
     (place, turn) =>
       statement("update public.tickets set status = 'closed' where id = $1", [pick(place.tickets, turn).id]),
   ),
-  quick(
+  act(
     "one ticket marked sensitive",
     "field_worker",
     (place, turn) =>
       statement("select public.mark_ticket_sensitive(ticket_id => $1)", [pick(place.written, turn).id]),
+    { pages: 1500 }, // of what Realtime keeps
   ),
-  quick(
+  // its proofs are as many nodes as the tree is high, for each of a file's records
+  act(
     "a certificate",
     "saps_liaison",
     (place, turn) =>
       statement("select public.custody_certificate(file_id => $1)", [pick(place.gbvFiles, turn).file_id]),
+    { reads: 500, pages: 1500 },
   ),
-  quick(
+  act(
     "the log's newest records verified",
     "admin",
     () => statement("select * from public.verify_custody()"),
+    { reads: 30_000 },
   ),
-  quick("which checkpoint is due", "service_role", () => statement("select public.due_custody_checkpoint()")),
+  act("which checkpoint is due", "service_role", () => statement("select public.due_custody_checkpoint()"), {
+    reads: 200,
+  }),
+];
+
+export const WRITES: Measured[] = [
   asSuperuserFirst("a checkpoint kept", async (tx, { tenant }) => {
     const [log] = await tx`
       select size, encode(root, 'hex') as root from private.custody_logs where tenant_id = ${tenant}`;
@@ -89,14 +103,13 @@ export const WRITES: Measured[] = [
   {
     name: "all tickets counted exactly (manager)",
     goal: LINEAR,
-    measure: async ({ api, place }) =>
-      await time(
-        api,
+    measure: ({ api, place }) =>
+      medianTime(api, async () => [
         claims("manager", place),
         (await asked((supabase) => supabase.from("tickets").select("id", { count: "exact", head: true })))[
           0
         ]!,
-      ),
+      ]),
   },
   bulk("a tenth of the tickets closed at once", "manager", "status = 'closed'"),
   bulk("a tenth of the tickets turned sensitive at once", "admin", "is_sensitive = true"),
@@ -121,28 +134,13 @@ export function inbound(sender: string): Statement {
   );
 }
 
-/** The median of some runs. */
-function quick(
+function act(
   name: string,
   as: Role,
   ask: (place: Place, turn: number) => Statement,
-  sub?: (place: Place, turn: number) => string,
-): Measured {
-  return {
-    name: `${name} (${as})`,
-    goal: FLAT,
-    async measure(filled) {
-      const times: number[] = [];
-      const begun = performance.now();
-      while (times.length < 15 && (times.length < 3 || performance.now() - begun < 600)) {
-        const { place, api } = filled;
-        const turn = filled.turn++;
-        times.push(await time(api, claims(as, place, sub?.(place, turn)), ask(place, turn)));
-        if (times.at(-1) === TIMEOUT) return TIMEOUT;
-      }
-      return quantile(times, 0.5);
-    },
-  };
+  more: Partial<Operation> = {},
+): Operation {
+  return { name, as, statement: ask, goal: FLAT, reads: 50, pages: 300, ...more };
 }
 
 class Undo extends Error {}
@@ -184,6 +182,7 @@ function bulk(name: string, as: Role, change: string): Measured {
         api,
         claims(as, place),
         statement(`update public.tickets set ${change} where created_at < $1`, [place.tenthOldest]),
+        "force_custom_plan",
       );
       for (const table of ["tickets", "media_attachments", "inbound_messages"]) {
         await superuser`vacuum ${superuser(`public.${table}`)}`;

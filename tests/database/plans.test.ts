@@ -1,0 +1,145 @@
+// What people and functions ask for reads little more than it answers, however much is stored: no whole table, no sorting of
+// a municipality. Asked in a municipality of 20,000 tickets, by plans made for the values and by those made once for all.
+import { claims, type Place, readPlace } from "../../bench/scale/place.ts";
+import { type Operation, READS } from "../../bench/scale/reads.ts";
+import { ACTS } from "../../bench/scale/writes.ts";
+import { seedScale } from "../../bench/scale/seed.ts";
+import {
+  explain,
+  type Planning,
+  type PlanNode,
+  PLANS,
+  type Statement,
+  within,
+} from "../../bench/scale/statements.ts";
+import postgres from "postgres";
+import { startSupabase } from "../../local/supabase.ts";
+import { assert, assertEquals } from "../support/assert.ts";
+
+const TICKETS = 20_000;
+/** Rows that may be read, or sorted, for each one answered; where fewer than one is, for one. */
+const RATIO = 10;
+/** Pages that may be looked at besides. An index that is read from end to end has more. */
+const PAGES = 40;
+const TABLES = [
+  "public.tickets",
+  "public.media_attachments",
+  "public.inbound_messages",
+  "storage.objects",
+  "public.custody_records",
+  "private.custody_nodes",
+];
+
+const OPERATIONS = [...READS, ...ACTS];
+
+/** What does not hold yet, and why. */
+const SORTED = "without statistics Postgres takes a municipality for small, and sorts it";
+const FILTERED = "no index has it, so all the municipality's are looked through";
+const OR = "the policy's `or` hides the citizen's index";
+const HASHED = "the policy's `exists` is made a list of all files";
+const KNOWN: Record<string, string> = {
+  "newest 100 tickets": SORTED,
+  "newest 100 tickets, admin": SORTED,
+  "open tickets, the 50 latest changes": FILTERED,
+  "open tickets, 50 deep in the list": FILTERED,
+  "escalated tickets, the 50 latest changes": FILTERED,
+  "a dashboard's list": SORTED,
+  "a dashboard's list, continued deep": SORTED,
+  "a dashboard's list by opening": SORTED,
+  "a dashboard's list by opening, continued deep": SORTED,
+  "a dashboard's list of active tickets": FILTERED,
+  "a dashboard's list of active tickets, continued deep": FILTERED,
+  "a dashboard's list of a category and severity": FILTERED,
+  "a dashboard's list, GBV included": SORTED,
+  "a dashboard's list of GBV alone": FILTERED,
+  "a citizen's own tickets": OR,
+  "a citizen's own tickets, as a dashboard lists them": OR,
+  "a citizen's own files": OR,
+  "newest 100 files": SORTED,
+  "files by hash": "the municipality's index is read beside the hash's",
+  "the files to look after": "the order is that of an expression",
+  "an officer's latest readings of evidence": FILTERED,
+  "Storage: one name to be signed": HASHED,
+  "Storage: one name to be read": HASHED,
+  "Storage: 100 names to be signed": HASHED,
+  "Storage: a file's folder listed, v2": HASHED,
+  "Storage: a page of the municipality's folder, v2": HASHED,
+  "Storage: a file's folder listed, v1": HASHED,
+  "the log's newest records verified": "altered files are looked for among all",
+};
+
+Deno.test("what people ask for reads little more than it answers, however many tickets there are", async (t) => {
+  const supabase = await startSupabase({ functions: false });
+  const url = new URL(supabase.env.SUPABASE_DB_URL!);
+  url.username = "supabase_admin";
+  const sql = postgres(url.href, { max: 1, onnotice: () => {} });
+  try {
+    await seedScale(supabase.connect("supabase_admin"), TICKETS);
+    const place = await readPlace(sql, TICKETS);
+    const names = OPERATIONS.map(({ name }) => name);
+    assertEquals(Object.keys(KNOWN).filter((name) => !names.includes(name)), [], "KNOWN names nothing here");
+    for (const operation of OPERATIONS) {
+      await t.step(`${operation.name} (${operation.as})`, async () => {
+        const faults = [];
+        for (const planning of PLANS) faults.push(...await faultsOf(sql, place, operation, planning));
+        if (!(operation.name in KNOWN)) assertEquals(faults, []);
+        else assert(faults.length > 0, "it holds now: take its line out of KNOWN");
+      });
+    }
+  } finally {
+    await sql.end();
+    await supabase.stop();
+  }
+});
+
+async function faultsOf(
+  sql: postgres.Sql,
+  place: Place,
+  operation: Operation,
+  planning: Planning,
+): Promise<string[]> {
+  const asked = await operation.statement(place, 1);
+  const caller = claims(operation.as, place, operation.sub?.(place, 1));
+  return await within(sql, caller, asked.settings, async (tx) => {
+    let before = new Map<string, { scans: number; rows: number }>();
+    const plan = await explain(tx, bare(asked), planning, async () => {
+      before = await rowsRead(tx);
+    });
+    const after = await rowsRead(tx);
+    const answered = Math.max(1, plan["Actual Rows"]);
+    const most = (operation.reads ?? RATIO) * answered;
+    const faults = sorts(plan).filter((rows) => rows > most).map((rows) => `${rows} rows are sorted`);
+    for (const [table, { scans, rows }] of after) {
+      const had = before.get(table)!;
+      if (scans > had.scans) faults.push(`${table} is read whole`);
+      if (rows - had.rows > most) faults.push(`${rows - had.rows} rows of ${table} are read`);
+    }
+    const pages = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"];
+    if (pages > most + (operation.pages ?? PAGES)) faults.push(`${pages} pages are looked at`);
+    return faults.map((fault) => `${planning}: ${fault} to answer ${plan["Actual Rows"]}`);
+  });
+}
+
+/** Without PostgREST's wrapping, so that the plan's rows are those answered. */
+function bare({ rows, params }: Statement): Pick<Statement, "text" | "params"> {
+  return { text: rows, params };
+}
+
+/** Rows that went into each sort. */
+function sorts(node: PlanNode): number[] {
+  return (node.Plans ?? []).flatMap((child) => [
+    ...(/Sort/.test(node["Node Type"]) ? [child["Actual Rows"] * child["Actual Loops"]] : []),
+    ...sorts(child),
+  ]);
+}
+
+/** By this transaction so far, from within functions and policies too: whole scans, and rows and entries of indexes. */
+async function rowsRead(tx: postgres.TransactionSql): Promise<Map<string, { scans: number; rows: number }>> {
+  const counted = await tx<{ name: string; scans: number; rows: number }[]>`
+    select name, pg_stat_get_xact_numscans(name::regclass)::integer as scans,
+      (pg_stat_get_xact_tuples_returned(name::regclass) + coalesce((
+        select sum(pg_stat_get_xact_tuples_returned(i.indexrelid)) from pg_index i where i.indrelid = name::regclass
+      ), 0))::integer as rows
+    from unnest(${TABLES}::text[]) name`;
+  return new Map(counted.map(({ name, ...counts }) => [name, counts]));
+}
