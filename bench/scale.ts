@@ -12,7 +12,7 @@ import { seedScale } from "./scale/seed.ts";
 import { medianTime, pages, TIMEOUT } from "./scale/statements.ts";
 import { ACTS, type Filled, WRITES } from "./scale/writes.ts";
 import { WORK } from "./scale/work.ts";
-import { messagesPerSecond, WRITERS, writersGrowth } from "./scale/writers.ts";
+import { WRITERS, writersGrowth } from "./scale/writers.ts";
 
 const SIZE = 100_000;
 
@@ -41,20 +41,14 @@ async function prepare({ supabase, size: asked, progress }: BenchContext): Promi
     const at = (size: number) => filled.get(size)!;
     const common = { unit: "ms", of: "tickets", sizes, limit: TIMEOUT };
     return {
-      comparisons: [{
-        name: `messages taken in with ${largest} tickets: 16 connections over one`,
-        unit: "messages/s",
-        ours: { label: "16 connections", measure: () => messagesPerSecond(at(largest), 16) },
-        against: { label: "one", measure: () => messagesPerSecond(at(largest), 1) },
-        seconds: 10,
-      }],
+      comparisons: [],
       growths: [
-        ...[...READS, ...ACTS].map((read): Growth => ({
+        ...[...READS, ...ACTS].map((asking): Growth => ({
           ...common,
-          name: `${read.name} (${read.as})`,
-          goal: { atMost: read.goal },
-          measure: (size) => timeOf(at(size), read),
-          pages: (size) => pagesOf(at(size), read),
+          name: `${asking.name} (${asking.as})`,
+          goal: { atMost: asking.goal },
+          measure: (size) => timeOf(at(size), asking),
+          pages: (size) => pagesOf(at(size), asking),
         })),
         ...[...WRITES, ...WORK].map(({ name, goal, measure }): Growth => ({
           ...common,
@@ -95,18 +89,18 @@ async function fill(supabase: Supabase, size: number, progress: (text: string) =
   };
 }
 
-async function timeOf(filled: Filled, read: Operation): Promise<number> {
+async function timeOf(filled: Filled, asking: Operation): Promise<number> {
   const { api, place } = filled;
   return await medianTime(api, async () => {
     const turn = filled.turn++;
-    return [callerOf(read, place, turn), await read.statement(place, turn)];
-  });
+    return [callerOf(asking, place, turn), await asking.statement(place, turn)];
+  }, asking.plans);
 }
 
-async function pagesOf({ api, place }: Filled, read: Operation): Promise<number> {
-  return await pages(api, callerOf(read, place, 0), await read.statement(place, 0));
+async function pagesOf({ api, place }: Filled, asking: Operation): Promise<number> {
+  return await pages(api, callerOf(asking, place, 0), await asking.statement(place, 0), asking.plans);
 }
 
-function callerOf(read: Operation, place: Place, turn: number) {
-  return claims(read.as, place, read.sub?.(place, turn));
+function callerOf(asking: Operation, place: Place, turn: number) {
+  return claims(asking.as, place, asking.sub?.(place, turn));
 }

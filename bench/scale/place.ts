@@ -32,6 +32,8 @@ export interface Place {
   tenthOldest: string;
   /** Ordinary ones of citizens, spread over all its time. */
   tickets: Ticket[];
+  /** Ordinary ones of citizens who wrote of them by WhatsApp later. */
+  answered: Ticket[];
   /** Sensitive ones by WhatsApp, with messages. */
   reports: Ticket[];
   /** Ordinary ones by WhatsApp. */
@@ -61,7 +63,7 @@ export async function readPlace(sql: postgres.Sql, size: number): Promise<Place>
       where tenant_id = ${tenant} and status = 'stored' and sha256 is not null and ${where}
       order by md5(path) limit ${SAMPLES}`;
   const text = async (query: postgres.PendingQuery<postgres.Row[]>) => (await query)[0]!.text as string;
-  const ofWhatsapp =
+  const withMessages =
     sql`exists (select from public.inbound_messages m where m.tenant_id = tickets.tenant_id and m.ticket_id = tickets.id)`;
   return {
     size,
@@ -72,8 +74,9 @@ export async function readPlace(sql: postgres.Sql, size: number): Promise<Place>
       select to_json(created_at) #>> '{}' as text from public.tickets
       where tenant_id = ${tenant} order by created_at offset ${Math.round(size / 10)} limit 1`),
     tickets: [...await ticketsWhere(sql`not is_sensitive and reporter_id is not null`)],
-    reports: [...await ticketsWhere(sql`is_sensitive and reporter_id is null and ${ofWhatsapp}`)],
-    written: [...await ticketsWhere(sql`not is_sensitive and reporter_id is null and ${ofWhatsapp}`)],
+    answered: [...await ticketsWhere(sql`not is_sensitive and reporter_id is not null and ${withMessages}`)],
+    reports: [...await ticketsWhere(sql`is_sensitive and reporter_id is null and ${withMessages}`)],
+    written: [...await ticketsWhere(sql`not is_sensitive and reporter_id is null and ${withMessages}`)],
     files: [...await filesWhere(sql`not is_sensitive and bucket = 'evidence' and created_by is not null`)],
     gbvFiles: [...await filesWhere(sql`is_sensitive`)],
     senders: (await sql<{ ref: string }[]>`

@@ -5,7 +5,7 @@ import { readTickets, readWindow } from "../../client/reading.ts";
 import { readTicket } from "../../client/ticket.ts";
 import { TICKET_COLUMNS, type TicketWindow } from "../../client/types.ts";
 import { pick, type Place, type Role, type Ticket } from "./place.ts";
-import { asked, type Statement, statement } from "./statements.ts";
+import { asked, type Planning, type Statement, statement } from "./statements.ts";
 
 /** One thing that is asked of the database. */
 export interface Operation {
@@ -19,6 +19,10 @@ export interface Operation {
   /** Rows that it may read, and pages that it may look at besides, for each row that it answers; default 10 and 40. */
   reads?: number;
   pages?: number;
+  /** Whether there may be no row to answer. */
+  mayBeEmpty?: boolean;
+  /** How it can come to be planned; default in all ways. */
+  plans?: readonly Planning[];
 }
 
 const FLAT = 0.1;
@@ -39,7 +43,7 @@ export const READS: Operation[] = [
     "1,000 tickets behind a place deep in the list",
     "field_worker",
     (from, place) =>
-      from("tickets").select(TICKET_COLUMNS).lt("created_at", half(place).created_at)
+      from("tickets").select(TICKET_COLUMNS).lt("created_at", deep(place).created_at)
         .order("created_at", { ascending: false }).limit(1000),
   ),
   table(
@@ -61,7 +65,7 @@ export const READS: Operation[] = [
     "open tickets, 50 deep in the list",
     "field_worker",
     (from, place) =>
-      from("tickets").select(TICKET_COLUMNS).eq("status", "open").lt("updated_at", half(place).updated_at)
+      from("tickets").select(TICKET_COLUMNS).eq("status", "open").lt("updated_at", deep(place).updated_at)
         .order("updated_at", { ascending: false }).limit(50),
   ),
   table(
@@ -74,17 +78,17 @@ export const READS: Operation[] = [
         .limit(50),
   ),
   clientWindow("a dashboard's list", "field_worker", {}),
-  clientWindow("a dashboard's list, continued deep", "field_worker", { limit: 500 }, half),
+  clientWindow("a dashboard's list, continued deep", "field_worker", { limit: 500 }, deep),
   clientWindow("a dashboard's list by opening", "field_worker", { order: "created_at" }),
   clientWindow("a dashboard's list by opening, continued deep", "field_worker", {
     order: "created_at",
     limit: 500,
-  }, half),
+  }, deep),
   clientWindow("a dashboard's list of active tickets", "field_worker", { filter: { status: ACTIVE } }),
   clientWindow("a dashboard's list of active tickets, continued deep", "field_worker", {
     filter: { status: ACTIVE },
     limit: 500,
-  }, half),
+  }, deep),
   clientWindow("a dashboard's list of a category and severity", "field_worker", {
     filter: { category: ["water"], severity: ["high"] },
   }),
@@ -138,9 +142,11 @@ export const READS: Operation[] = [
   read(
     "one ticket opened by its citizen: the messages",
     "citizen",
-    async (place, turn) =>
-      (await asked((supabase) => readTicket(supabase, pick(place.tickets, turn).id)))[1]!,
-    reporter,
+    async (place, turn) => {
+      const { id } = pick(place.answered, turn);
+      return (await asked((supabase) => readTicket(supabase, id)))[1]!;
+    },
+    (place, turn) => pick(place.answered, turn).reporter_id!,
   ),
   table(
     "newest 100 files",
@@ -201,14 +207,17 @@ export const READS: Operation[] = [
     "saps_liaison",
     (place, turn) => openMessages(pick(place.reports, turn)),
   ),
-  read(
-    "other tickets of a report's sender",
-    "admin",
-    (place, turn) =>
-      statement("select * from public.other_tickets_of_sender(ticket_id => $1)", [
-        pick(place.reports, turn).id,
-      ]),
-  ),
+  {
+    ...read(
+      "other tickets of a report's sender",
+      "admin",
+      (place, turn) =>
+        statement("select * from public.other_tickets_of_sender(ticket_id => $1)", [
+          pick(place.reports, turn).id,
+        ]),
+    ),
+    mayBeEmpty: true,
+  },
   storage(
     "one name to be signed",
     "object.sign",
@@ -309,19 +318,20 @@ function storage(
   operation: string,
   query: (place: Place, turn: number) => [text: string, params: unknown[]],
 ): Operation {
-  return read(`Storage: ${name}`, "field_worker", (place, turn) => {
-    const [text, params] = query(place, turn);
-    return statement(text, params, { "storage.operation": `storage.${operation}` });
-  });
+  return {
+    ...read(`Storage: ${name}`, "field_worker", (place, turn) => {
+      const [text, params] = query(place, turn);
+      return statement(text, params, { "storage.operation": `storage.${operation}` });
+    }),
+    plans: ["force_custom_plan"], // it prepares nothing
+  };
 }
 
 function listV2(prefix: string): [string, unknown[]] {
   return [
-    `select * from (
-      select id, name, updated_at, created_at, last_accessed_at, metadata from storage.objects
-      where bucket_id = $1 and starts_with(name, $2)
-    ) as entries order by null::timestamptz asc, name collate "C" asc limit 1001`,
-    ["evidence", prefix],
+    `select id, name, updated_at, created_at, last_accessed_at, metadata from storage.objects
+    where bucket_id = $1 and name like $2 order by name collate "C" limit 1001`,
+    ["evidence", `${prefix}%`],
   ];
 }
 
@@ -345,9 +355,9 @@ function uploader(place: Place, turn: number): string {
   return pick(place.files, turn).created_by!;
 }
 
-/** The ticket in the middle of the samples by when they were opened. */
-function half({ tickets }: Place): Ticket {
-  return tickets.toSorted((a, b) => a.created_at < b.created_at ? -1 : 1)[Math.floor(tickets.length / 2)]!;
+/** A ticket far behind the newest, and far from the oldest. */
+function deep({ tickets }: Place): Ticket {
+  return tickets.toSorted((a, b) => a.created_at < b.created_at ? -1 : 1)[Math.floor(tickets.length * 0.7)]!;
 }
 
 const connection = { signal: new AbortController().signal, end() {} } as unknown as Connection;

@@ -181,9 +181,10 @@ export async function time(
 export async function medianTime(
   sql: postgres.Sql,
   next: () => Promise<[Claims, Statement]>,
+  plans: readonly Planning[] = PLANS,
 ): Promise<number> {
   const medians: number[] = [];
-  for (const planning of PLANS) {
+  for (const planning of plans) {
     const times: number[] = [];
     const begun = performance.now();
     while (times.length < 15 && (times.length < 3 || performance.now() - begun < 400)) {
@@ -196,9 +197,14 @@ export async function medianTime(
 }
 
 /** Pages of 8 KB that the statement looks at, those of its functions and policies included; NaN where it was ended. */
-export async function pages(sql: postgres.Sql, claims: Claims, asking: Statement): Promise<number> {
+export async function pages(
+  sql: postgres.Sql,
+  claims: Claims,
+  asking: Statement,
+  plans: readonly Planning[] = PLANS,
+): Promise<number> {
   const of: number[] = [];
-  for (const planning of PLANS) {
+  for (const planning of plans) {
     const plan = await unlessEnded(
       within(sql, claims, asking.settings, (tx) => explain(tx, asking, planning)),
     );

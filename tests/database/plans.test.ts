@@ -36,10 +36,12 @@ const OPERATIONS = [...READS, ...ACTS];
 const SORTED = "without statistics Postgres takes a municipality for small, and sorts it";
 const FILTERED = "no index has it, so all the municipality's are looked through";
 const OR = "the policy's `or` hides the citizen's index";
+const AND = "the index of all the municipality's is read beside the right one";
 const HASHED = "the policy's `exists` is made a list of all files";
 const KNOWN: Record<string, string> = {
   "newest 100 tickets": SORTED,
   "newest 100 tickets, admin": SORTED,
+  "1,000 tickets behind a place deep in the list": SORTED,
   "open tickets, the 50 latest changes": FILTERED,
   "open tickets, 50 deep in the list": FILTERED,
   "escalated tickets, the 50 latest changes": FILTERED,
@@ -56,7 +58,8 @@ const KNOWN: Record<string, string> = {
   "a citizen's own tickets, as a dashboard lists them": OR,
   "a citizen's own files": OR,
   "newest 100 files": SORTED,
-  "files by hash": "the municipality's index is read beside the hash's",
+  "one ticket opened by its citizen: the messages": AND,
+  "files by hash": AND,
   "the files to look after": "the order is that of an expression",
   "an officer's latest readings of evidence": FILTERED,
   "Storage: one name to be signed": HASHED,
@@ -81,7 +84,9 @@ Deno.test("what people ask for reads little more than it answers, however many t
     for (const operation of OPERATIONS) {
       await t.step(`${operation.name} (${operation.as})`, async () => {
         const faults = [];
-        for (const planning of PLANS) faults.push(...await faultsOf(sql, place, operation, planning));
+        for (const planning of operation.plans ?? PLANS) {
+          faults.push(...await faultsOf(sql, place, operation, planning));
+        }
         if (!(operation.name in KNOWN)) assertEquals(faults, []);
         else assert(faults.length > 0, "it holds now: take its line out of KNOWN");
       });
@@ -116,6 +121,7 @@ async function faultsOf(
     }
     const pages = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"];
     if (pages > most + (operation.pages ?? PAGES)) faults.push(`${pages} pages are looked at`);
+    if (!plan["Actual Rows"] && !operation.mayBeEmpty) faults.push("there is nothing");
     return faults.map((fault) => `${planning}: ${fault} to answer ${plan["Actual Rows"]}`);
   });
 }
