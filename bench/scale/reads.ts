@@ -148,6 +148,7 @@ export const READS: Operation[] = [
     },
     (place, turn) => pick(place.answered, turn).reporter_id!,
   ),
+  read("how many tickets there are", "manager", () => statement("select * from public.ticket_counts()")),
   table(
     "newest 100 files",
     "field_worker",
@@ -252,19 +253,23 @@ export const READS: Operation[] = [
     "object.list_v2",
     ({ tenant }) => listV2(`${tenant}/`),
   ),
-  storage("a file's folder listed, v1", "object.list", (place, turn) => {
-    const prefix = folder(pick(place.files, turn).path);
-    return [`select * from storage.search($1, $2, $3, $4, $5, $6, $7, $8)`, [
-      prefix,
-      "evidence",
-      100,
-      prefix.split("/").length,
-      0,
-      "",
-      "name",
-      "asc",
-    ]];
-  }),
+  // a user's token lists nothing so, and that must cost nothing
+  {
+    ...storage("a file's folder listed, v1", "object.list", (place, turn) => {
+      const prefix = folder(pick(place.files, turn).path);
+      return [`select * from storage.search($1, $2, $3, $4, $5, $6, $7, $8)`, [
+        prefix,
+        "evidence",
+        100,
+        prefix.split("/").length,
+        0,
+        "",
+        "name",
+        "asc",
+      ]];
+    }),
+    mayBeEmpty: true,
+  },
 ];
 
 type From = SupabaseClient["from"];

@@ -131,6 +131,7 @@ async function tickets(sql: Sql): Promise<void> {
       select *, (g * 387420489 + 12345) & 1073741823 as x, ${chance("g", 6, 1000)} as fate from bench_outline
     ) o
     order by created_at`);
+  await sql`select private.recount_tickets()`;
 }
 
 /** Who writes has three tickets. */

@@ -28,46 +28,44 @@ const TABLES = [
   "storage.objects",
   "public.custody_records",
   "private.custody_nodes",
+  "private.ticket_origins",
+  "private.sender_identities",
 ];
 
 const OPERATIONS = [...READS, ...ACTS];
 
-/** What does not hold yet, and why. */
 const SORTED = "without statistics Postgres takes a municipality for small, and sorts it";
 const FILTERED = "no index has it, so all the municipality's are looked through";
-const OR = "the policy's `or` hides the citizen's index";
+const OR = "the policy's `or` keeps Postgres from the citizen's index";
 const AND = "the index of all the municipality's is read beside the right one";
-const HASHED = "the policy's `exists` is made a list of all files";
+const HASHED = "without statistics the policy's `exists` is made a list of all the municipality's files";
+const LIKE = "Storage asks by LIKE, for which row-level security lets no index be used";
+/** What does not hold yet, and why. */
 const KNOWN: Record<string, string> = {
   "newest 100 tickets": SORTED,
   "newest 100 tickets, admin": SORTED,
   "1,000 tickets behind a place deep in the list": SORTED,
-  "open tickets, the 50 latest changes": FILTERED,
-  "open tickets, 50 deep in the list": FILTERED,
-  "escalated tickets, the 50 latest changes": FILTERED,
   "a dashboard's list": SORTED,
   "a dashboard's list, continued deep": SORTED,
   "a dashboard's list by opening": SORTED,
   "a dashboard's list by opening, continued deep": SORTED,
-  "a dashboard's list of active tickets": FILTERED,
-  "a dashboard's list of active tickets, continued deep": FILTERED,
+  "a dashboard's list of active tickets": SORTED,
   "a dashboard's list of a category and severity": FILTERED,
   "a dashboard's list, GBV included": SORTED,
   "a dashboard's list of GBV alone": FILTERED,
   "a citizen's own tickets": OR,
   "a citizen's own tickets, as a dashboard lists them": OR,
   "a citizen's own files": OR,
-  "newest 100 files": SORTED,
   "one ticket opened by its citizen: the messages": AND,
+  "newest 100 files": SORTED,
   "files by hash": AND,
-  "the files to look after": "the order is that of an expression",
+  "the files to look after": SORTED,
   "an officer's latest readings of evidence": FILTERED,
   "Storage: one name to be signed": HASHED,
   "Storage: one name to be read": HASHED,
-  "Storage: 100 names to be signed": HASHED,
-  "Storage: a file's folder listed, v2": HASHED,
-  "Storage: a page of the municipality's folder, v2": HASHED,
-  "Storage: a file's folder listed, v1": HASHED,
+  "Storage: 100 names to be signed": AND,
+  "Storage: a file's folder listed, v2": LIKE,
+  "Storage: a page of the municipality's folder, v2": LIKE,
   "the log's newest records verified": "altered files are looked for among all",
 };
 
