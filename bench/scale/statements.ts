@@ -264,7 +264,7 @@ function literal(value: unknown): string {
 }
 
 /** Undefined where Postgres ended it for lasting too long. */
-async function unlessEnded<T>(work: Promise<T>): Promise<T | undefined> {
+export async function unlessEnded<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {

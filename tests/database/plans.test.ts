@@ -1,5 +1,5 @@
 // What people and functions ask for reads little more than it answers, however much is stored: no whole table, no sorting of
-// a municipality. Asked in a municipality of 20,000 tickets, by plans made for the values and by those made once for all.
+// a municipality. Asked in municipalities of several sizes, by plans made for the values and by those made once for all.
 import { claims, type Place, readPlace } from "../../bench/scale/place.ts";
 import { type Operation, READS } from "../../bench/scale/reads.ts";
 import { ACTS } from "../../bench/scale/writes.ts";
@@ -10,13 +10,15 @@ import {
   type PlanNode,
   PLANS,
   type Statement,
+  unlessEnded,
   within,
 } from "../../bench/scale/statements.ts";
 import postgres from "postgres";
 import { startSupabase } from "../../local/supabase.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 
-const TICKETS = 20_000;
+/** A plan that is good at one size may not be at another; PLANS_TICKETS=100000,1000000 asks at others. */
+const SIZES = (Deno.env.get("PLANS_TICKETS") ?? "5000,50000").split(",").map(Number);
 /** Rows that may be read, or sorted, for each one answered; where fewer than one is, for one. */
 const RATIO = 10;
 /** Pages that may be looked at besides. An index that is read from end to end has more. */
@@ -50,6 +52,7 @@ const KNOWN: Record<string, string> = {
   "a dashboard's list by opening": SORTED,
   "a dashboard's list by opening, continued deep": SORTED,
   "a dashboard's list of active tickets": SORTED,
+  "a dashboard's list of active tickets, continued deep": SORTED,
   "a dashboard's list of a category and severity": FILTERED,
   "a dashboard's list, GBV included": SORTED,
   "a dashboard's list of GBV alone": FILTERED,
@@ -70,30 +73,44 @@ const KNOWN: Record<string, string> = {
 };
 
 Deno.test("what people ask for reads little more than it answers, however many tickets there are", async (t) => {
+  const names = OPERATIONS.map(({ name }) => name);
+  assertEquals(Object.keys(KNOWN).filter((name) => !names.includes(name)), [], "KNOWN names nothing here");
+  const faults = new Map(names.map((name): [string, string[]] => [name, []]));
+  for (const size of SIZES) {
+    await withMunicipality(size, async (sql, place) => {
+      for (const operation of OPERATIONS) {
+        for (const planning of operation.plans ?? PLANS) {
+          const found = await faultsOf(sql, place, operation, planning);
+          faults.get(operation.name)!.push(...found.map((fault) => `of ${size}, ${planning}: ${fault}`));
+        }
+      }
+    });
+  }
+  for (const { name, as } of OPERATIONS) {
+    await t.step(`${name} (${as})`, () => {
+      if (!(name in KNOWN)) assertEquals(faults.get(name), []);
+      else assert(faults.get(name)!.length > 0, "it holds now: take its line out of KNOWN");
+    });
+  }
+});
+
+/** One connection of a superuser to a database of its own. */
+async function withMunicipality(
+  size: number,
+  work: (sql: postgres.Sql, place: Place) => Promise<void>,
+): Promise<void> {
   const supabase = await startSupabase({ functions: false });
   const url = new URL(supabase.env.SUPABASE_DB_URL!);
   url.username = "supabase_admin";
   const sql = postgres(url.href, { max: 1, onnotice: () => {} });
   try {
-    await seedScale(supabase.connect("supabase_admin"), TICKETS);
-    const place = await readPlace(sql, TICKETS);
-    const names = OPERATIONS.map(({ name }) => name);
-    assertEquals(Object.keys(KNOWN).filter((name) => !names.includes(name)), [], "KNOWN names nothing here");
-    for (const operation of OPERATIONS) {
-      await t.step(`${operation.name} (${operation.as})`, async () => {
-        const faults = [];
-        for (const planning of operation.plans ?? PLANS) {
-          faults.push(...await faultsOf(sql, place, operation, planning));
-        }
-        if (!(operation.name in KNOWN)) assertEquals(faults, []);
-        else assert(faults.length > 0, "it holds now: take its line out of KNOWN");
-      });
-    }
+    await seedScale(supabase.connect("supabase_admin"), size);
+    await work(sql, await readPlace(sql, size));
   } finally {
     await sql.end();
     await supabase.stop();
   }
-});
+}
 
 async function faultsOf(
   sql: postgres.Sql,
@@ -103,7 +120,7 @@ async function faultsOf(
 ): Promise<string[]> {
   const asked = await operation.statement(place, 1);
   const caller = claims(operation.as, place, operation.sub?.(place, 1));
-  return await within(sql, caller, asked.settings, async (tx) => {
+  const faults = await unlessEnded(within(sql, caller, asked.settings, async (tx) => {
     let before = new Map<string, { scans: number; rows: number }>();
     const plan = await explain(tx, bare(asked), planning, async () => {
       before = await rowsRead(tx);
@@ -120,8 +137,9 @@ async function faultsOf(
     const pages = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"];
     if (pages > most + (operation.pages ?? PAGES)) faults.push(`${pages} pages are looked at`);
     if (!plan["Actual Rows"] && !operation.mayBeEmpty) faults.push("there is nothing");
-    return faults.map((fault) => `${planning}: ${fault} to answer ${plan["Actual Rows"]}`);
-  });
+    return faults.map((fault) => `${fault} to answer ${plan["Actual Rows"]}`);
+  }));
+  return faults ?? ["it lasts too long"];
 }
 
 /** Without PostgREST's wrapping, so that the plan's rows are those answered. */
