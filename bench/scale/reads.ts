@@ -217,6 +217,8 @@ export const READS: Operation[] = [
           pick(place.reports, turn).id,
         ]),
     ),
+    reads: 50,
+    pages: 100,
     mayBeEmpty: true,
   },
   storage(

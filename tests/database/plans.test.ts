@@ -40,7 +40,6 @@ const SORTED = "without statistics Postgres takes a municipality for small, and 
 const FILTERED = "no index has it, so all the municipality's are looked through";
 const OR = "the policy's `or` keeps Postgres from the citizen's index";
 const AND = "the index of all the municipality's is read beside the right one";
-const HASHED = "without statistics the policy's `exists` is made a list of all the municipality's files";
 const LIKE = "Storage asks by LIKE, for which row-level security lets no index be used";
 /** What does not hold yet, and why. */
 const KNOWN: Record<string, string> = {
@@ -59,22 +58,23 @@ const KNOWN: Record<string, string> = {
   "a citizen's own tickets": OR,
   "a citizen's own tickets, as a dashboard lists them": OR,
   "a citizen's own files": OR,
-  "one ticket opened by its citizen: the messages": AND,
   "newest 100 files": SORTED,
-  "files by hash": AND,
-  "the files to look after": SORTED,
   "an officer's latest readings of evidence": FILTERED,
-  "Storage: one name to be signed": HASHED,
-  "Storage: one name to be read": HASHED,
   "Storage: 100 names to be signed": AND,
   "Storage: a file's folder listed, v2": LIKE,
   "Storage: a page of the municipality's folder, v2": LIKE,
-  "the log's newest records verified": "altered files are looked for among all",
+};
+
+/** What holds but on older versions of Postgres. */
+const isOther = Deno.env.has("LOCAL_POSTGRES");
+const KNOWN_ON_OTHERS: Record<string, string> = {
+  "tickets that changed, looked at again by id": AND,
 };
 
 Deno.test("what people ask for reads little more than it answers, however many tickets there are", async (t) => {
   const names = OPERATIONS.map(({ name }) => name);
-  assertEquals(Object.keys(KNOWN).filter((name) => !names.includes(name)), [], "KNOWN names nothing here");
+  const known = { ...KNOWN, ...isOther ? KNOWN_ON_OTHERS : {} };
+  assertEquals(Object.keys(known).filter((name) => !names.includes(name)), [], "KNOWN names nothing here");
   const faults = new Map(names.map((name): [string, string[]] => [name, []]));
   for (const size of SIZES) {
     await withMunicipality(size, async (sql, place) => {
@@ -88,8 +88,8 @@ Deno.test("what people ask for reads little more than it answers, however many t
   }
   for (const { name, as } of OPERATIONS) {
     await t.step(`${name} (${as})`, () => {
-      if (!(name in KNOWN)) assertEquals(faults.get(name), []);
-      else assert(faults.get(name)!.length > 0, "it holds now: take its line out of KNOWN");
+      if (!(name in known)) assertEquals(faults.get(name), []);
+      else assert(isOther || faults.get(name)!.length > 0, "it holds now: take its line out of KNOWN");
     });
   }
 });
