@@ -128,6 +128,22 @@ export const READS: Operation[] = [
     reporter,
   ),
   table(
+    "a citizen's own tickets, asked for by their id",
+    "citizen",
+    (from, place, turn) =>
+      from("tickets").select(TICKET_COLUMNS).eq("reporter_id", reporter(place, turn))
+        .order("created_at", { ascending: false }).limit(100),
+    reporter,
+  ),
+  table(
+    "a citizen's own files, asked for by their id",
+    "citizen",
+    (from, place, turn) =>
+      from("media_attachments").select("*").eq("created_by", reporter(place, turn))
+        .order("created_at", { ascending: false }).limit(100),
+    reporter,
+  ),
+  table(
     "a citizen's own files",
     "citizen",
     (from) => from("media_attachments").select("*").order("created_at", { ascending: false }).limit(100),

@@ -38,7 +38,7 @@ const OPERATIONS = [...READS, ...ACTS];
 
 const SORTED = "without statistics Postgres takes a municipality for small, and sorts it";
 const FILTERED = "no index has it, so all the municipality's are looked through";
-const OR = "the policy's `or` keeps Postgres from the citizen's index";
+const OR = "the policy's `or` keeps Postgres from the citizen's index, unless they are asked for by their id";
 const AND = "the index of all the municipality's is read beside the right one";
 const LIKE = "Storage asks by LIKE, for which row-level security lets no index be used";
 /** What does not hold yet, and why. */
