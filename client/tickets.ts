@@ -383,7 +383,8 @@ class Subscription implements TicketSubscription {
     };
     try {
       const { rows, isAll } = await readWindow(this.#source, connection, window, (rows) => {
-        if (isFirst) replace(rows, false);
+        if (isFirst && rows.length) replace(rows, false);
+        return window === this.#window;
       });
       this.#fetches++;
       replace(rows, isAll);

@@ -38,6 +38,11 @@ export interface TicketFilter {
   since?: string;
   /** The tracking number, whole. */
   number?: string;
+  /**
+   * All of these words in number, description and messages; the last one may be only begun. A sensitive ticket is found by
+   * its number alone: its words are sealed.
+   */
+  text?: string;
 }
 
 /** The part of the table that a list shows. It stays this long however many tickets the municipality has. */

@@ -1,6 +1,8 @@
 // The planner's estimates are made of all rows, and anybody may ask for them (`Prefer: count=planned`, EXPLAIN).
 import { assert, assertEquals } from "../support/assert.ts";
 import { database } from "../support/functions.ts";
+import { makeTicket } from "../support/stack.ts";
+import { takenBack } from "./taken-back.ts";
 
 /** Random ids, of which statistics tell nothing. */
 const RANDOM = ["tickets.id", "media_attachments.file_id", "inbound_messages.message_sid"];
@@ -18,5 +20,22 @@ Deno.test("no estimate of a column that users may filter by tells how many rows 
     assert(columns.length > 50, "the columns were not found");
     const known = columns.filter(({ statistics }) => statistics !== 0).map(({ name }) => name);
     assertEquals(known, RANDOM.toSorted());
+  });
+});
+
+Deno.test("of the words that tickets are found by, and of what any index computes, the planner knows nothing", async () => {
+  await makeTicket("mbombela", { description: "A word of its own" });
+  await takenBack(async (tx) => {
+    for (const table of ["private.ticket_words", "public.tickets", "public.inbound_messages"]) {
+      await tx.unsafe(`analyze ${table}`);
+    }
+    const known = await tx`
+      select s.starelid::regclass::text as name from pg_statistic s
+      where s.starelid = 'private.ticket_words'::regclass
+        or s.starelid in (
+          select i.indexrelid from pg_index i join pg_class c on c.oid = i.indrelid
+          where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
+        )`;
+    assertEquals(known.map(({ name }) => name), []);
   });
 });

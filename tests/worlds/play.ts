@@ -308,6 +308,9 @@ function argumentsOf(
     publish_municipality_event: { municipality_id: who.tenant, event: { a: 1 } },
     route_inbound_message: { channel: "sms", channel_number: mbombela.number, sender_refs: ["x".repeat(20)] },
     claim_media_work: {},
+    search_tickets: ticket.of === "hidden"
+      ? { words: "burst pip" }
+      : { words: "tkt", page_size: 2, sort: "created_at" },
   };
   return all[name]!;
 }

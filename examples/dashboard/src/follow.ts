@@ -1,6 +1,8 @@
 /** Where the list comes from: live for staff; a citizen, whom Realtime tells nothing, reads their own every minute. */
 import {
+  searchTickets,
   subscribeToTickets,
+  type Ticket,
   TICKET_COLUMNS,
   type TicketListeners,
   type TicketWindow,
@@ -38,19 +40,16 @@ export function followTickets(
   const read = async () => {
     reading.abort();
     const { signal } = reading = new AbortController();
-    const { filter = {}, order = "updated_at", limit = 50 } = window;
-    let query = supabase.from("tickets").select(TICKET_COLUMNS).order(order, { ascending: false }).limit(
-      limit + 1,
-    );
-    for (const column of ["status", "category"] as const) {
-      if (filter[column]?.length) query = query.in(column, [...filter[column]]);
+    try {
+      const tickets = await readOwn(supabase, window, AbortSignal.any([signal, ended.signal]));
+      if (signal.aborted || ended.signal.aborted) return;
+      const { limit = 50 } = window;
+      more = tickets.length > limit;
+      listeners.onChange?.([], tickets.slice(0, limit));
+      listeners.onState?.("live");
+    } catch {
+      if (!signal.aborted && !ended.signal.aborted) listeners.onState?.("offline");
     }
-    if (filter.number) query = query.eq("tracking_number", filter.number);
-    const { data, error } = await query.abortSignal(AbortSignal.any([signal, ended.signal]));
-    if (signal.aborted || ended.signal.aborted) return;
-    more = (data?.length ?? 0) > limit;
-    if (!error) listeners.onChange?.([], data.slice(0, limit));
-    listeners.onState?.(error ? "offline" : "live");
   };
   void read();
   const timer = setInterval(read, EVERY_MS);
@@ -65,4 +64,28 @@ export function followTickets(
       ended.abort();
     },
   };
+}
+
+/** One more than the window's limit, if there are. */
+async function readOwn(supabase: Client, window: TicketWindow, signal: AbortSignal): Promise<Ticket[]> {
+  const { filter = {}, order = "updated_at", limit = 50 } = window;
+  const words = filter.text?.trim();
+  if (words) {
+    const found: Ticket[] = [];
+    let place = null;
+    do {
+      const page = await searchTickets(supabase, words, { filter, order, after: place, signal });
+      found.push(...page.tickets);
+      place = page.next;
+    } while (place && found.length <= limit);
+    return found;
+  }
+  let query = supabase.from("tickets").select(TICKET_COLUMNS).order(order, { ascending: false }).limit(
+    limit + 1,
+  );
+  for (const column of ["status", "category"] as const) {
+    if (filter[column]?.length) query = query.in(column, [...filter[column]]);
+  }
+  const { data } = await query.abortSignal(signal).throwOnError();
+  return data as Ticket[];
 }

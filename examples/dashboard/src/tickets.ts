@@ -4,6 +4,8 @@ import { h, select } from "./dom.ts";
 import { CATEGORY, categoryText, severityText, STATUS, statusText, timeText } from "./words.ts";
 
 const PAGE = 50;
+/** Milliseconds without a key until what was typed is searched for. */
+const TYPED = 300;
 
 export interface TicketList {
   element: HTMLElement;
@@ -38,7 +40,17 @@ export function ticketList(
   const order = select("Order", [["updated_at", "Latest change"], ["created_at", "Newest"]], {
     change: filter,
   });
-  const number = h("input", { type: "search", placeholder: "TKT-…", autocomplete: "off", change: filter });
+  let typing: ReturnType<typeof setTimeout> | undefined;
+  const text = h("input", {
+    type: "search",
+    placeholder: "Number or words",
+    autocomplete: "off",
+    input: () => {
+      clearTimeout(typing);
+      typing = setTimeout(filter, TYPED);
+    },
+    change: filter,
+  });
   const general = h(
     "button",
     { type: "button", "aria-pressed": "true", click: () => choose(false) },
@@ -65,7 +77,7 @@ export function ticketList(
       status.element,
       category.element,
       order.element,
-      h("label", { class: "field" }, h("span", {}, "Number"), number),
+      h("label", { class: "field" }, h("span", {}, "Search"), text),
     ),
     note,
     list,
@@ -82,6 +94,7 @@ export function ticketList(
   }
 
   function filter(): void {
+    clearTimeout(typing);
     limit = PAGE;
     changeWindow(window());
   }
@@ -97,7 +110,7 @@ export function ticketList(
         ...(seesSensitive && { sensitive }),
         status: status.input.value ? [status.input.value] : [],
         category: category.input.value ? [category.input.value] : [],
-        number: number.value.trim().toUpperCase(),
+        text: text.value,
       },
       order: order.input.value as "updated_at" | "created_at",
       limit,
