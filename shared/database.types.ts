@@ -807,6 +807,22 @@ export type Database = {
         Returns: Json;
       };
       "seal_custody": { Args: { "batch"?: number }; Returns: number };
+      "search_tickets": {
+        Args: {
+          "after_id"?: string;
+          "after_time"?: string;
+          "category"?: (string)[];
+          "ids"?: (string)[];
+          "page_size"?: number;
+          "sensitive"?: boolean;
+          "severity"?: (string)[];
+          "since"?: string;
+          "sort"?: string;
+          "status"?: (string)[];
+          "words": string;
+        };
+        Returns: Json;
+      };
       "ticket_counts": {
         Args: Record<PropertyKey, never>;
         Returns: {

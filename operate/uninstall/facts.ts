@@ -10,22 +10,15 @@ export const TICKETS = "public.tickets";
 /** Notes what was there before us. Where it is, the bundle is, or something that it left. */
 export const ADOPTION = "private.adoption";
 export const GBV_CHECK = "tickets_gbv_check";
-<<<<<<< HEAD
-/** Settings, notes and counts, not what anybody sent us: their rows alone keep no table. */
-=======
-/** Settings, notes and copies, not what anybody sent us: their rows alone keep no table. */
->>>>>>> e6560e9 (Search: tickets are found by words in number, description and messages)
+/** Settings, notes, counts and copies, not what anybody sent us: their rows alone keep no table. */
 const SETTINGS = [
   ADOPTION,
   "public.whatsapp_numbers",
   "public.municipalities",
   "private.media_worker_calls",
-<<<<<<< HEAD
   "private.ticket_counts",
   "private.ticket_count_changes",
-=======
   "private.ticket_words",
->>>>>>> e6560e9 (Search: tickets are found by words in number, description and messages)
 ];
 
 /** A name as SQL has it. */

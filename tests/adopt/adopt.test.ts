@@ -124,11 +124,7 @@ test("what was added to theirs is what docs/adopt.md tells, and all else is as i
   );
   const told = [
     /^relation public\.tickets_\w+$/,
-<<<<<<< HEAD
-    /^trigger (zzz_tickets_prepare|tickets_files_follow|tickets_messages_follow|tickets_(announce|count)_\w+) on public\.tickets$/,
-=======
-    /^trigger (zzz_tickets_prepare|tickets_files_follow|tickets_messages_follow|tickets_words_\w+|tickets_announce_\w+) on public\.tickets$/,
->>>>>>> e6560e9 (Search: tickets are found by words in number, description and messages)
+    /^trigger (zzz_tickets_prepare|tickets_files_follow|tickets_messages_follow|tickets_(announce|count|words)_\w+) on public\.tickets$/,
     /^constraint tickets_\w+ on public\.tickets$/,
     /^policy (a sensitive ticket|staff read|managers and admins) .* on public\.tickets$/,
     /^(policy evidence: .*|trigger evidence_\w+) on storage\.(objects|buckets)$/,
@@ -150,16 +146,13 @@ test("tickets get their municipality in small batches, and no trigger of theirs 
   const [left] =
     await sql`select count(*)::int as n from public.tickets where tenant_id is distinct from council_id`;
   assertEquals(left!.n, 0);
-<<<<<<< HEAD
   assertEquals(
     [...await sql`select tenant_id, is_sensitive, status, tickets::int from private.ticket_counts where tickets > 0 order by 1, 2, 3`],
     [...await sql`select tenant_id, is_sensitive, status::text, count(*)::int as tickets from public.tickets group by 1, 2, 3 order by 1, 2, 3`],
   );
-=======
   const [lost] = await sql`select count(*)::int as n from public.tickets t
     where not exists (select from private.ticket_words w where w.ticket_id = t.id and w.tenant_id = t.tenant_id)`;
   assertEquals(lost!.n, 0, "tickets that no search finds");
->>>>>>> e6560e9 (Search: tickets are found by words in number, description and messages)
 });
 
 test("what the planner knew of their columns it forgets, and learns no more of them", async () => {
