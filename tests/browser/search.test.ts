@@ -62,4 +62,5 @@ Deno.test("a citizen searches among their own tickets", async () => {
   await isLive(citizen.page);
   assertEquals(citizen.complaints, []);
   await citizen.leave();
+  await ok(service.from("tickets").delete().eq("id", id).select("id"));
 });
