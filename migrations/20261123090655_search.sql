@@ -77,7 +77,7 @@ begin
       from unnest(texts) with ordinality t (value, nr)
       cross join unnest(private.words_of(
         -- eMbombela, kwaZulu: isiZulu and its like put beginnings before a name, which is looked for by itself too
-        t.value || case when t.value ~ '[a-z][A-Z]' then regexp_replace(t.value, '[a-z]+([A-Z])', ' \1', 'g') else '' end
+        t.value || case when t.value ~ '[a-z][A-Z]' then ' ' || regexp_replace(t.value, '[a-z]+([A-Z])', ' \1', 'g') else '' end
       )) with ordinality v (word, nr)
       group by 1
       order by 2

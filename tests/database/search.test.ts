@@ -180,14 +180,24 @@ Deno.test("accents, capitals and punctuation do not matter; the last word may be
   const manager = await person("manager"), mark = newWord();
   const { id } = await makeTicket("mbombela", {
     description:
-      `${mark} Die pyp by Kerkstraat/Môrestraat lek, en dié foto’s wys dit. Amanzi awekho eMbombela; “uMgwaqo”. 水管`,
+      `${mark} Die pyp by Kerkstraat/Môrestraat lek, en dié foto’s wys dit. Amanzi awekho eMbombela; “uMgwaqo”. 水管 eThekwini`,
   });
   const number = await numberOf(id);
   const [prefix, day, last] = number.split("-");
   for (
     const words of [
       ...["kerkstraat", "MORESTRAAT", "môrestraat", "mo\u0302restraat", "die foto's", "foto", "lek,"],
-      ...["amanzi AWEK", "embombela", "mbombela", "Mbomb", "umgwaqo", "mgwa", "水"],
+      ...[
+        "amanzi AWEK",
+        "thekwini",
+        "ethekwini pyp",
+        "embombela",
+        "mbombela",
+        "Mbomb",
+        "umgwaqo",
+        "mgwa",
+        "水",
+      ],
       ...[
         number,
         number.toLowerCase(),
