@@ -1,7 +1,7 @@
 /** Reads a window's tickets from the table, or, of words, by `search_tickets`; under row-level security both. */
 import type { Connection } from "./connection.ts";
 import { LIMIT, RESERVE } from "./list.ts";
-import { type Found, foundBy, type Place, searching, type SearchOptions } from "./search.ts";
+import { type Found, foundBy, type Place, type Request, searching, type SearchOptions } from "./search.ts";
 import { type AnyClient, type Ticket, TICKET_COLUMNS, type TicketWindow } from "./types.ts";
 
 /** Rows and ids per request. A project may limit rows per request, to no less than this. */
@@ -106,12 +106,6 @@ function behind(query: Query, order: string, { time, id }: Place): Query {
   if (time === null) return query.or(`and(${order}.is.null,id.gt.${id}),${order}.not.is.null`);
   // The first condition lets the index start at the place.
   return query.lte(order, time).or(`${order}.lt."${time}",and(${order}.eq."${time}",id.gt.${id})`);
-}
-
-interface Request {
-  abortSignal(
-    signal: AbortSignal,
-  ): { retry(enabled: boolean): PromiseLike<{ data: unknown; error: Error | null }> };
 }
 
 async function ask<T>(connection: Connection, query: Request): Promise<T> {

@@ -41,7 +41,14 @@ export async function searchTickets(
   return foundBy(data, options);
 }
 
-export function searching(supabase: AnyClient, words: string, options: SearchOptions) {
+type Answer = PromiseLike<{ data: unknown; error: Error | null }>;
+
+/** A request of postgrest-js that has not been sent. */
+export interface Request {
+  abortSignal(signal: AbortSignal): Answer & { retry(enabled: boolean): Answer };
+}
+
+export function searching(supabase: AnyClient, words: string, options: SearchOptions): Request {
   const { filter = {}, order = "updated_at", limit = 50, after, ids } = options;
   return supabase.rpc("search_tickets", {
     words,
@@ -57,7 +64,8 @@ export function searching(supabase: AnyClient, words: string, options: SearchOpt
   });
 }
 
-const some = (values?: readonly string[]) => values?.length ? values : undefined;
+const some = (values?: readonly string[]): readonly string[] | undefined =>
+  values?.length ? values : undefined;
 
 export function foundBy(data: unknown, { filter }: SearchOptions): Found {
   const { tickets, next } = data as Found;
