@@ -265,6 +265,8 @@ create function public.search_tickets(
   set search_path = ''
   set enable_seqscan = off
   set enable_bitmapscan = off
+  set enable_sort = off
+  set jit = off -- which the last sort would seem worth
 as $$
 declare
   tenant constant uuid := private.caller_tenant();
