@@ -129,3 +129,18 @@ export class Connection {
     return joined.finally(() => clearTimeout(timer));
   }
 }
+
+/** Ids of the latest messages: each message counts once, replayed or live. */
+export class Known {
+  static readonly #MOST = 5000;
+  readonly #ids = new Set<string>();
+
+  /** Whether it was not known; from now on it is. */
+  isNew(id: string): boolean {
+    if (this.#ids.has(id)) return false;
+    this.#ids.add(id);
+    const [oldest] = this.#ids;
+    if (this.#ids.size > Known.#MOST) this.#ids.delete(oldest!);
+    return true;
+  }
+}

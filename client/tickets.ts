@@ -6,9 +6,11 @@
  * - An event only says which ticket to look at. Tickets that change together are read together, under row-level security.
  * - After an interruption the window is read again. It has a limit, so that costs the same however many tickets there are.
  */
-import { Connection, type Message, Refusal, TOO_MUCH } from "./connection.ts";
+import { Connection, Known, type Message, Refusal, TOO_MUCH } from "./connection.ts";
 import { TicketList, type Value } from "./list.ts";
 import { readTickets, readWindow, type Source } from "./reading.ts";
+import { currentToken, watchUser } from "./session.ts";
+import { Settling } from "./settling.ts";
 import type {
   AnyClient,
   ConnectionState,
@@ -23,16 +25,10 @@ import type {
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
-/** Ids of messages that are remembered. */
-const KNOWN = 5000;
 /** The window is read this often whatever happens: Realtime may lose its replication slot without telling anybody. */
 const CHECK_EVERY = 5 * MINUTE;
 /** Events that come together share a request. */
 const GATHER = 30;
-/**
- * Replication tells of a commit a moment before others can see it: what is read sooner after its event is read once more.
- */
-const SETTLE = SECOND;
 /** All dashboards hear of a bulk change, and lose a server, at the same moment: they spread what they ask then. */
 const SPREAD = SECOND;
 const TICK = 5 * SECOND;
@@ -70,13 +66,13 @@ class Subscription implements TicketSubscription {
   #isStale = true;
   readonly #dirty = new Set<string>();
 
-  /** When there was an event of a ticket, for the latest ones. */
-  readonly #told = new Map<string, number>();
-  /** Tickets to look at once more. */
-  readonly #unsettled = new Set<string>();
+  readonly #settling = new Settling((ids) => {
+    for (const id of ids) this.#dirty.add(id);
+    this.#wake();
+  });
   /** Tickets that left while a request was under way: its answer may still hold them. */
   readonly #left = new Set<string>();
-  readonly #known = new Set<string>();
+  readonly #known = new Known();
   /** When the window was last read. */
   #readAt = 0;
 
@@ -84,12 +80,9 @@ class Subscription implements TicketSubscription {
   #isClosed = false;
   #isLater = false;
   #isDeaf = false;
-  /** Undefined until it is known, null for nobody. */
-  #user: string | null | undefined;
   #ticked = Date.now();
   #wake = () => {};
   #hurry = () => {};
-  #settling: ReturnType<typeof setTimeout> | undefined;
   #bulk: ReturnType<typeof setTimeout> | undefined;
   readonly #ticks: ReturnType<typeof setInterval>;
   readonly #stopWatching: () => void;
@@ -110,7 +103,7 @@ class Subscription implements TicketSubscription {
     this.#ticks = setInterval(() => this.#tick(), TICK);
     globalThis.addEventListener?.("online", this.#online);
     globalThis.addEventListener?.("offline", this.#offline);
-    this.#stopWatching = this.#watchSession();
+    this.#stopWatching = watchUser(supabase, (user, before) => this.#userChanged(user, before));
     this.#running = this.#run();
   }
 
@@ -142,7 +135,7 @@ class Subscription implements TicketSubscription {
       subscribed.get(this.#supabase)!.delete(this.#source.municipalityId);
       clearInterval(this.#ticks);
       clearTimeout(this.#bulk);
-      clearTimeout(this.#settling);
+      this.#settling.stop();
       globalThis.removeEventListener?.("online", this.#online);
       globalThis.removeEventListener?.("offline", this.#offline);
       this.#stopWatching();
@@ -175,7 +168,7 @@ class Subscription implements TicketSubscription {
   }
 
   async #connect(connection: Connection): Promise<void> {
-    const { session, token } = await connection.orEnd(this.#currentToken());
+    const { session, token } = await connection.orEnd(currentToken(this.#supabase));
     connection.token = token;
     if (session === null) throw new Refusal("nobody is signed in");
     const { realtime } = this.#supabase;
@@ -211,52 +204,24 @@ class Subscription implements TicketSubscription {
     this.#hurry();
   }
 
-  /** The session's token, refreshed if need be; realtime-js joins with it from here on. */
-  async #currentToken() {
-    // With the client's `accessToken` option there is no supabase.auth, and realtime-js asks that option.
-    const answer = await this.#session();
-    // Without a refreshed session supabase-js takes the bare API key, which would be refused for good.
-    if (answer?.error) throw answer.error;
-    await this.#supabase.realtime.setAuth();
-    return { session: answer?.data.session, token: this.#supabase.realtime.accessTokenValue };
-  }
-
-  async #session() {
-    try {
-      return await this.#supabase.auth.getSession();
-    } catch {
-      return undefined;
-    }
-  }
-
   async #untilOtherToken(refused: string | null): Promise<void> {
-    const isSame = () => this.#currentToken().then(({ token }) => token === refused, () => true);
+    const isSame = () => currentToken(this.#supabase).then(({ token }) => token === refused, () => true);
     while (!this.#isClosed && await isSame()) {
       if (!this.#isClosed) await this.#pause(TOKEN_POLL);
     }
   }
 
   /** What one user was shown is not for the next, nor for whoever sits down after a sign-out. */
-  #watchSession(): () => void {
-    try {
-      const { data } = this.#supabase.auth.onAuthStateChange((_, session) => {
-        const user = session?.user.id ?? null;
-        const before = this.#user;
-        this.#user = user;
-        if (before === undefined || before === user || this.#isClosed) return;
-        if (before !== null) {
-          this.#forget(() => true);
-          this.#dirty.clear();
-          this.#unsettled.clear();
-          this.#setState("offline");
-        }
-        this.#connection.end(new Error(user ? "another user signed in" : "the user signed out"));
-        this.#hurry();
-      });
-      return () => data.subscription.unsubscribe();
-    } catch {
-      return () => {};
+  #userChanged(user: string | null, before: string | null): void {
+    if (this.#isClosed) return;
+    if (before !== null) {
+      this.#forget(() => true);
+      this.#dirty.clear();
+      this.#settling.forget();
+      this.#setState("offline");
     }
+    this.#connection.end(new Error(user ? "another user signed in" : "the user signed out"));
+    this.#hurry();
   }
 
   #tick(): void {
@@ -287,12 +252,7 @@ class Subscription implements TicketSubscription {
     // A replayed change is in the rows that are read after the join, or comes live as well: as that one it must not be known yet.
     if (meta?.replayed && event === "ticket_event") return;
     const id = meta?.id ?? String(payload.id);
-    if (this.#known.has(id)) return;
-    this.#known.add(id);
-    if (this.#known.size > KNOWN) {
-      const [oldest] = this.#known;
-      this.#known.delete(oldest!);
-    }
+    if (!this.#known.isNew(id)) return;
     // Replay before the first rows only tells which messages are old.
     if (meta?.replayed && !this.#fetches) return;
     const { id: _, ...told } = payload;
@@ -308,7 +268,7 @@ class Subscription implements TicketSubscription {
     // A sensitive topic cannot tell a ticket that has gone from one that moved to the other.
     if (type === "DELETE" && typeof id === "string" && !this.#source.sensitive) this.#drop([id]);
     if (typeof id === "string") {
-      this.#noteEvent(id);
+      this.#settling.note(id);
       this.#dirty.add(id);
     } else {
       if (Array.isArray(left) && !this.#source.sensitive) this.#drop(left.map(String));
@@ -325,28 +285,6 @@ class Subscription implements TicketSubscription {
   #drop(ids: string[]): void {
     for (const id of ids) this.#left.add(id);
     this.#changed(this.#list.apply(ids.map((id): Value => [id, undefined])));
-  }
-
-  #noteEvent(id: string): void {
-    const now = performance.now();
-    this.#told.delete(id); // to the end
-    this.#told.set(id, now);
-    for (const [oldest, time] of this.#told) {
-      if (now - time < SETTLE) break;
-      this.#told.delete(oldest);
-    }
-  }
-
-  /** Of what was read from then on: what was too soon after its event. */
-  #settle(readAt: number, ids: Iterable<string> = this.#told.keys()): void {
-    for (const id of ids) if (this.#told.get(id)! > readAt - SETTLE) this.#unsettled.add(id);
-    if (!this.#unsettled.size || this.#isClosed) return;
-    this.#settling ??= setTimeout(() => {
-      this.#settling = undefined;
-      for (const id of this.#unsettled) this.#dirty.add(id);
-      this.#unsettled.clear();
-      this.#wake();
-    }, SETTLE);
   }
 
   // The list ----------------------------------------------------------------------------------------------------------
@@ -389,7 +327,7 @@ class Subscription implements TicketSubscription {
       this.#fetches++;
       replace(rows, isAll);
       this.#readAt = readAt;
-      this.#settle(readAt);
+      this.#settling.wasRead(readAt);
     } catch (error) {
       this.#isStale = true;
       throw error;
@@ -405,7 +343,7 @@ class Subscription implements TicketSubscription {
     try {
       const rows = await readTickets(this.#source, connection, window, ids);
       connection.signal.throwIfAborted();
-      this.#settle(readAt, ids);
+      this.#settling.wasRead(readAt, ids);
       if (window !== this.#window) return; // it is read anew
       const now = new Map(rows.filter(({ id }) => !this.#left.has(id)).map((row) => [row.id, row]));
       this.#changed(this.#list.apply(ids.map((id): Value => [id, now.get(id)])));

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { apiError, mediaBody, page } from "./twilio-answers.ts";
 import type { Faults, KeptMedium, LogEntry, MessageOptions, SentMessage } from "./twilio-client.ts";
 import { newSid, twilioSignature, webhookParams } from "./twilio-webhook.ts";
 
@@ -31,7 +32,6 @@ const CDN = "media.twiliocdn.com";
 /** Where media of MMS lie. */
 const S3 = "s3-external-1.amazonaws.com";
 const WEBHOOK_SECONDS = 15; // Twilio waits no longer
-const CHUNK = 64 * 1024;
 
 interface Medium {
   sid: string;
@@ -242,24 +242,7 @@ class Twilio {
     }
     const headers: Record<string, string> = { "content-type": faults.content_type ?? medium.contentType };
     if (faults.oversize === undefined) headers["content-length"] = String(medium.bytes.length);
-    return new Response(this.#body(medium.bytes, faults), { headers });
-  }
-
-  /** Chunk by chunk: a fixed body could not be made shorter than its Content-Length. */
-  #body(bytes: Uint8Array, faults: Faults): ReadableStream<Uint8Array> {
-    const end = Math.min(bytes.length, faults.truncate ?? Infinity) + (faults.oversize ?? 0);
-    const size = faults.stall_ms ? Math.ceil(end / 2) : CHUNK;
-    let at = 0;
-    return new ReadableStream({
-      pull: async (controller) => {
-        if (at >= end) return controller.close();
-        const chunk = new Uint8Array(Math.min(size, end - at)); // zeros follow where the bytes end
-        chunk.set(bytes.subarray(at, Math.min(at + chunk.length, end)));
-        at += chunk.length;
-        controller.enqueue(chunk);
-        if (faults.stall_ms && at < end) await this.#wait(faults.stall_ms);
-      },
-    });
+    return new Response(mediaBody(medium.bytes, faults, (ms) => this.#wait(ms)), { headers });
   }
 
   /** Ends early when the server stops. */
@@ -402,28 +385,4 @@ class Twilio {
 function activeFaults({ faults, asked }: Medium): Faults {
   const downloads = asked - (faults.not_found_first ?? 0);
   return downloads <= (faults.times ?? Infinity) ? faults : {};
-}
-
-function apiError(status: number, code: number, message: string): Response {
-  const headers = new Headers();
-  if (status === 401) headers.set("www-authenticate", 'Basic realm="Twilio API"');
-  const body = { code, message, more_info: `https://www.twilio.com/docs/errors/${code}`, status };
-  return Response.json(body, { status, headers });
-}
-
-/** One page of a list, as Twilio cuts them. */
-function page(url: URL, name: string, all: unknown[]): Response {
-  const size = Number(url.searchParams.get("PageSize") ?? 50);
-  const number = Number(url.searchParams.get("Page") ?? 0);
-  const items = all.slice(number * size, (number + 1) * size);
-  const next = new URL(url);
-  next.searchParams.set("Page", String(number + 1));
-  const more = (number + 1) * size < all.length;
-  return Response.json({
-    [name]: items,
-    page: number,
-    page_size: size,
-    uri: url.pathname + url.search,
-    next_page_uri: more ? next.pathname + next.search : null,
-  });
 }

@@ -34,7 +34,10 @@ const quick: Step[] = [
 
 /** The longest first, so that both ends of the queue come out even. Each has a stack of its own. */
 const inStacks: Step[] = [
-  { name: "worker, killed", command: [...inStack, ...test(newest, ...worker("kill", "sensitive-races"))] },
+  {
+    name: "worker, killed",
+    command: [...inStack, ...test(newest, ...worker("kill", "sensitive-races", "sensitive-moves"))],
+  },
   { name: "the local stack", command: [...inStack, ...test(newest, "tests/local")] },
   { name: "client", command: [...inStack, ...test(newest, "tests/client")] },
   { name: "functions, Edge Runtime's Deno", command: [...inStack, ...test(edge, "tests/functions")] },
@@ -49,11 +52,15 @@ const inStacks: Step[] = [
       ...inStack,
       ...test(
         newest,
-        ...worker("custody", "custody-log", "custody-checkpoints", "faults", "memory", "worker"),
+        ...worker("custody", "custody-rights", "custody-certificate", "custody-log", "custody-checkpoints"),
+        ...worker("faults", "retries", "memory", "worker"),
       ),
     ],
   },
-  { name: "canaries and key rotation", command: test(newest, ...worker("canaries", "key-rotation")) },
+  {
+    name: "canaries and key rotation",
+    command: test(newest, ...worker("canaries", "any-text", "key-rotation")),
+  },
   { name: "operators' commands", command: [...inStack, ...test(newest, "tests/operate")] },
   { name: "browser", command: [...inStack, ...test(newest, "tests/browser")] },
   {

@@ -17,6 +17,7 @@ import {
   SLUGS,
 } from "../../tests/support/stack.ts";
 import { Checks } from "./checks.ts";
+import { bundle, certificate } from "./custody.ts";
 import { Dashboards, listPeople } from "./dashboards.ts";
 import { killFunction, turnClockForward } from "./mishaps.ts";
 import { readReport } from "./report.ts";
@@ -91,7 +92,10 @@ async function play(): Promise<void> {
     "the same webhook again adds nothing and is answered the same",
     replayed.body === report.reply,
   );
-  await countMedia(report.messageSid, 3);
+  const kept = await ok(
+    service.from("media_attachments").select("file_id").eq("message_sid", report.messageSid),
+  );
+  checks.check("the message has 3 media", kept.length === 3, `${kept.length}`);
   await told("mbombela", STAFF, []);
 
   checks.step("Somebody writes to Mbombela's GBV number and sends a film and a photo");
@@ -213,10 +217,10 @@ async function play(): Promise<void> {
   checks.say("yes: the bytes fetched through the signed URL have the SHA-256 of those sent;  -: not found");
 
   checks.step("Police liaison asks for the certificate of the photo that was moved");
-  await certificate(hidden);
+  await certificate(checks, hidden.fileId, hidden.sha256);
 
   checks.step("A prosecutor gets the ticket's files as a bundle, and verifies it offline");
-  await bundle(hidden);
+  await bundle(checks, hidden.fileId);
 }
 
 /**
@@ -256,86 +260,6 @@ async function moved(file: SentFile): Promise<void> {
     "its file lies in gbv-evidence now, with the same SHA-256",
     row.bucket === "gbv-evidence" && row.moved_from === null && row.sha256 === file.sha256,
     JSON.stringify(row),
-  );
-}
-
-interface Certificate {
-  file: { filename: string; sha256: string; file_size: number; content_type: string; message_sid: string };
-  records: { seq: number; event: string; recorded_at: string; user_role: string | null; hash: string }[];
-  log: { size: number; root: string; intact: boolean };
-}
-
-async function bundle({ fileId }: SentFile): Promise<void> {
-  const { ticket_id } = await ok(
-    service.from("media_attachments").select("ticket_id").eq("file_id", fileId).single(),
-  );
-  const { tracking_number } = await ok(
-    service.from("tickets").select("tracking_number").eq("id", ticket_id).single(),
-  );
-  const directory = await Deno.makeTempDir();
-  const zip = `${directory}/bundle.zip`;
-  const command = async (name: string, ...args: string[]) => {
-    const { code, stdout } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "-A",
-        "--no-check",
-        new URL(`../../operate/${name}.ts`, import.meta.url).pathname,
-        ...args,
-      ],
-      stderr: "null",
-    }).output();
-    for (const line of new TextDecoder().decode(stdout).trim().split("\n")) {
-      checks.say(line.replace(directory, "."));
-    }
-    return code;
-  };
-  try {
-    const made = await command(
-      "bundle",
-      "--ticket",
-      tracking_number,
-      "--for",
-      "the court",
-      "--out",
-      zip,
-    );
-    checks.check("the bundle is made", made === 0);
-    checks.check("it verifies, without the project", await command("verify-bundle", zip) === 0);
-    const bytes = await Deno.readFile(zip);
-    bytes[5000]! ^= 1;
-    await Deno.writeFile(zip, bytes);
-    checks.check(
-      "with one bit of its evidence flipped it does not",
-      await command("verify-bundle", zip) === 1,
-    );
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
-async function certificate({ fileId, sha256: sent }: SentFile): Promise<void> {
-  const { supabase } = await person("saps_liaison");
-  const { file, records, log } = await ok(
-    supabase.rpc("custody_certificate", { file_id: fileId }),
-  ) as Certificate;
-  checks.say(`${file.filename}, ${file.content_type}, ${file.file_size} bytes, message ${file.message_sid}`);
-  checks.say(`SHA-256 ${file.sha256}`);
-  for (const { seq, event, recorded_at, user_role, hash } of records) {
-    checks.say(
-      `  ${String(seq).padStart(3)}  ${recorded_at.slice(0, 23)}  ${event.padEnd(10)}  ${
-        (user_role ?? "system").padEnd(12)
-      }  ${hash.slice(0, 16)}…`,
-    );
-  }
-  checks.say(`the log has ${log.size} records, its root is ${log.root.slice(0, 16)}…`);
-  const events = records.map(({ event }) => event);
-  checks.check("the certificate's hash is that of the photo sent", file.sha256 === sent);
-  checks.check(
-    "it tells receipt, storing, move and every read, and the log is intact",
-    log.intact &&
-      ["received", "stored", "moved", "url_signed", "certified"].every((event) => events.includes(event)),
-    events.join(),
   );
 }
 
@@ -397,11 +321,6 @@ async function arrived(slug: Slug, bucket: string, messageSid: string, sent: Sam
     }
     return;
   }
-}
-
-async function countMedia(messageSid: string, expected: number) {
-  const rows = await ok(service.from("media_attachments").select("file_id").eq("message_sid", messageSid));
-  checks.check(`the message has ${expected} media`, rows.length === expected, `${rows.length}`);
 }
 
 async function nothingInTheClear(messageSid: string, words: string) {

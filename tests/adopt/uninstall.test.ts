@@ -1,6 +1,5 @@
 // docs/adopt.md, "Uninstall": all of ours goes but evidence; nobody reads more than before; installing again works.
 import postgres from "postgres";
-import { startSupabase, type Supabase } from "../../local/supabase.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import {
   AGENT,
@@ -11,11 +10,11 @@ import {
   documented,
   emptyProject,
   ownTicketSystem,
-  push,
   snapshot,
   staff,
   uninstall,
 } from "./support.ts";
+import { mustPush, mustUninstall, storage, storeFile } from "./uninstalling.ts";
 
 const TICKETS = 3000;
 const HIDING = "kept evidence: for nobody";
@@ -25,44 +24,6 @@ const sql = theirs.connect("postgres");
 const url = theirs.env.SUPABASE_DB_URL!;
 const test = (name: string, fn: () => Promise<void>) =>
   Deno.test({ name, fn, sanitizeResources: false, sanitizeOps: false });
-
-async function mustPush(databaseUrl = url): Promise<void> {
-  const { success, output } = await push(databaseUrl);
-  assert(success, output);
-}
-
-async function mustUninstall(project = theirs): Promise<string> {
-  const { success, output } = await uninstall(project, "--yes");
-  assert(success, output);
-  return output;
-}
-
-/** A file by the service, as the media worker stores one; its record and its custody follow from it. */
-async function storeFile({ env }: Supabase, bucket: string, tenant: string): Promise<string> {
-  const path = `${tenant}/${crypto.randomUUID()}/photo.jpg`;
-  const { status } = await storage(env, "POST", bucket, path, new Uint8Array([0xff, 0xd8, 0xff, 0xe0, 1]));
-  assertEquals(status, 200);
-  return path;
-}
-
-async function storage(
-  env: Record<string, string>,
-  method: string,
-  bucket: string,
-  path: string,
-  body?: BodyInit,
-): Promise<{ status: number; text: string }> {
-  const response = await fetch(`${env.SUPABASE_URL}/storage/v1/object/${bucket}/${path}`, {
-    method,
-    headers: {
-      apikey: env.SUPABASE_SECRET_KEY!,
-      authorization: `Bearer ${env.SUPABASE_SECRET_KEY}`,
-      "content-type": "image/jpeg",
-    },
-    body,
-  });
-  return { status: response.status, text: await response.text() };
-}
 
 /** What each kind of user can read of tickets, files and messages, as `reader: thing`. */
 async function readable(sql: postgres.Sql): Promise<Set<string>> {
@@ -124,7 +85,7 @@ test("on a project that took in nothing all goes, the schedule, its secrets and 
     insert into cron.job values ('media-worker'), ('their-own');
     insert into vault.secrets values ('media_worker_url'), ('media_worker_key'), ('their_own')`);
   platform = await snapshot(sql);
-  await mustPush();
+  await mustPush(url);
   const installed = await snapshot(sql);
 
   const dry = await uninstall(theirs, "--dry-run");
@@ -151,7 +112,7 @@ test("on a project that took in nothing all goes, the schedule, its secrets and 
     assertStringIncludes(dry.output, bare);
   }
 
-  const output = await mustUninstall();
+  const output = await mustUninstall(theirs);
   assertEquals(difference(platform, await snapshot(sql)), { added: [], gone: [], changed: [] });
   assertEquals((await sql`select jobname from cron.job`).map(({ jobname }) => jobname), ["their-own"]);
   assertEquals((await sql`select name from vault.secrets`).map(({ name }) => name), ["their_own"]);
@@ -159,7 +120,7 @@ test("on a project that took in nothing all goes, the schedule, its secrets and 
   for (const line of [functionGone, "TWILIO_AUTH_TOKEN", "another webhook"]) {
     assertStringIncludes(output, line);
   }
-  assertStringIncludes(await mustUninstall(), "nothing of the bundle is left to remove");
+  assertStringIncludes(await mustUninstall(theirs), "nothing of the bundle is left to remove");
 });
 
 test("an adopted table that nothing was put into is what it was; their schema private too", async () => {
@@ -167,14 +128,14 @@ test("an adopted table that nothing was put into is what it was; their schema pr
   await documented(url, "what a report by WhatsApp cannot know may be null for now");
   alone = await snapshot(sql);
   const rows = await checksum(sql, TICKETS);
-  await mustPush();
-  assertStringIncludes(await mustUninstall(), "keep   row-level security of tickets");
+  await mustPush(url);
+  assertStringIncludes(await mustUninstall(theirs), "keep   row-level security of tickets");
   assertEquals(difference(alone, await snapshot(sql)), { added: [], gone: [], changed: [] });
   assertEquals(await checksum(sql, TICKETS), rows);
 });
 
 test("who is not asked, or uses what is to go, changes nothing", async () => {
-  await mustPush();
+  await mustPush(url);
   const installed = await snapshot(sql);
   assertStringIncludes((await uninstall(theirs)).output, "say --yes");
   assertStringIncludes((await uninstall(theirs, "--force")).output, "npm run uninstall -- [--dry-run]");
@@ -225,7 +186,7 @@ test("evidence stays, is proved and cannot be changed; nobody reads more than be
   assert([...could].some((line) => line.startsWith("admin: file evidence/")));
 
   await sql`drop trigger follow_council on public.tickets`;
-  const output = await mustUninstall();
+  const output = await mustUninstall(theirs);
   assertStringIncludes(output, "keep   bucket gbv-evidence");
   const can = await readable(sql);
   assertEquals([...can].filter((line) => !could.has(line)), []);
@@ -349,7 +310,7 @@ test("evidence stays, is proved and cannot be changed; nobody reads more than be
   }
   assertEquals(await tampered(sql), []);
 
-  await mustPush();
+  await mustPush(url);
   await sql`create trigger follow_council before insert or update of council_id, tenant_id on public.tickets
     for each row execute function public.tickets_follow_council()`;
   assertEquals(difference(installed, await snapshot(sql)), { added: [], gone: [], changed: [] });
@@ -361,9 +322,9 @@ test("evidence stays, is proved and cannot be changed; nobody reads more than be
 
 test("a second uninstall leaves what the first one left; tampering with it is found", async () => {
   await sql`drop trigger follow_council on public.tickets`;
-  await mustUninstall();
+  await mustUninstall(theirs);
   const left = await snapshot(sql);
-  await mustUninstall();
+  await mustUninstall(theirs);
   assertEquals(difference(left, await snapshot(sql)), { added: [], gone: [], changed: [] });
   await theirs.connect("supabase_admin").begin(async (tx) => {
     await tx`set local session_replication_role = replica`;
@@ -374,141 +335,3 @@ test("a second uninstall leaves what the first one left; tampering with it is fo
 });
 
 test("stop", () => theirs.stop());
-
-/** A project of theirs where anybody reads any file, what it was before us, and a token for an upload of GBV evidence. */
-async function withUploadToken(
-  run: (own: Supabase, before: Map<string, string>, put: () => Promise<number>) => Promise<void>,
-): Promise<void> {
-  const own = await emptyProject();
-  try {
-    const sql = own.connect("postgres");
-    await sql`create policy "anybody reads" on storage.objects for select using (true)`;
-    const before = await snapshot(sql);
-    await mustPush(own.env.SUPABASE_DB_URL!);
-    const tenant = COUNCILS.msunduzi;
-    await sql`insert into public.municipalities (id, slug, name) values (${tenant}, 'msunduzi', 'Msunduzi')`;
-    const path = `${tenant}/${crypto.randomUUID()}/photo.jpg`;
-    const { status, text } = await storage(own.env, "POST", "upload/sign/gbv-evidence", path, "{}");
-    assertEquals(status, 200, text);
-    await run(own, before, async () => {
-      const response = await fetch(`${own.env.SUPABASE_URL}/storage/v1${JSON.parse(text).url}`, {
-        method: "PUT",
-        headers: { "content-type": "image/jpeg" },
-        body: new Uint8Array([0xff, 0xd8, 0xff, 0xe0, 1]),
-      });
-      await response.body?.cancel();
-      return response.status;
-    });
-  } finally {
-    await own.stop();
-  }
-}
-
-const withUrl = (own: Supabase, SUPABASE_URL: string) => ({ env: { ...own.env, SUPABASE_URL } });
-
-test("buckets that stay for want of a URL are hidden and locked; the next uninstall removes them and all that is left", () =>
-  withUploadToken(async (own, before, put) => {
-    const sql = own.connect("postgres");
-    const installed = await snapshot(sql);
-    const first = await uninstall(withUrl(own, ""), "--yes");
-    assert(first.success, first.output);
-    assertStringIncludes(
-      first.output,
-      "still there, hidden and locked: buckets documents, evidence, gbv-evidence",
-    );
-    assert(await put() >= 400, "a token from before stored GBV evidence that nothing of ours guards");
-    assertEquals((await sql`select name from storage.objects`).length, 0);
-
-    // and had one landed all the same, nobody would read it
-    const admin = own.connect("supabase_admin");
-    const landed = ["evidence", "documents", "gbv-evidence"];
-    await admin.begin(async (tx) => {
-      await tx`set local session_replication_role = replica`;
-      for (const bucket of landed) {
-        await tx`insert into storage.objects (bucket_id, name) values (${bucket}, 'a.jpg')`;
-      }
-    });
-    for (const [role, claims] of [["authenticated", staff("field_worker")], ["anon", {}]] as const) {
-      assertEquals([...await as(sql, role, claims, (tx) => tx`select bucket_id from storage.objects`)], []);
-    }
-    await admin.begin(async (tx) => {
-      await tx`set local session_replication_role = replica`;
-      await tx`delete from storage.objects where bucket_id in ${tx(landed)}`;
-    });
-
-    await mustPush(own.env.SUPABASE_DB_URL!);
-    assertEquals(difference(installed, await snapshot(sql)), { added: [], gone: [], changed: [] });
-    assert((await uninstall(withUrl(own, ""), "--yes")).success);
-    const second = await mustUninstall(own);
-    for (const line of ["removed bucket gbv-evidence", "remove schema private"]) {
-      assertStringIncludes(second, line);
-    }
-    assert(!second.includes("row-level security of tickets"), "the table is gone");
-    assertEquals(difference(before, await snapshot(sql)), { added: [], gone: [], changed: [] });
-    assertStringIncludes(await mustUninstall(own), "nothing of the bundle is left to remove");
-  }));
-
-test("nothing lands while the buckets are removed; one that Storage does not remove stays hidden and locked", () =>
-  withUploadToken(async (own, before, put) => {
-    const sql = own.connect("postgres");
-    const puts: number[] = [];
-    // between the uninstall's transaction and each bucket's removal somebody uses the token
-    const between = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, async (request) => {
-      puts.push(await put());
-      const { pathname } = new URL(request.url);
-      if (pathname.endsWith("/documents")) return new Response(null, { status: 503 });
-      return await fetch(own.env.SUPABASE_URL + pathname, {
-        method: request.method,
-        headers: request.headers,
-      });
-    });
-    const { success, output } = await uninstall(
-      withUrl(own, `http://127.0.0.1:${between.addr.port}`),
-      "--yes",
-    );
-    await between.shutdown();
-    assert(success, output);
-    puts.push(await put());
-    assert(puts.length === 4 && puts.every((status) => status >= 400), `a file landed: ${puts}`);
-    assertStringIncludes(output, "bucket documents stays, hidden and locked: Storage answered 503");
-    assertEquals((await sql`select id from storage.buckets`).map(({ id }) => id), ["documents"]);
-    const [policy] = await sql`select qual from pg_policies where policyname = ${HIDING}`;
-    assertStringIncludes(policy!.qual, "documents");
-
-    // in the meantime the names that are free again are theirs
-    await sql`create table public.tickets (id int)`;
-    await sql`create table public.municipalities as select 'theirs' as name`;
-    await mustUninstall(own);
-    assertEquals(difference(before, await snapshot(sql)).gone, []);
-    for (const table of ["tickets", "municipalities"]) {
-      assert((await sql`select to_regclass(${`public.${table}`}) as it`)[0]!.it, `their ${table} are gone`);
-      await sql`drop table public.${sql(table)}`;
-    }
-    assertEquals(difference(before, await snapshot(sql)), { added: [], gone: [], changed: [] });
-  }));
-
-test("a tickets table of the migrations' own stays while it has rows, for nobody, and comes back", async () => {
-  const own = await startSupabase({ functions: false });
-  try {
-    const sql = own.connect("postgres");
-    const [{ id }] = await sql`select id from public.municipalities limit 1` as unknown as [{ id: string }];
-    await storeFile(own, "gbv-evidence", id);
-    const installed = await snapshot(sql);
-    const seen = () =>
-      as(
-        sql,
-        "authenticated",
-        { sub: crypto.randomUUID(), app_metadata: { tenant_id: id, role: "admin" } },
-        async (tx) => (await tx`select count(*)::int as n from public.tickets`)[0]!.n,
-      ).catch((error) => error.code);
-    assertEquals(await seen(), 4);
-    await mustUninstall(own);
-    assertEquals(await seen(), "42501");
-    assertEquals((await sql`select count(*)::int as n from public.tickets`)[0]!.n, 8);
-    await mustPush(own.env.SUPABASE_DB_URL!);
-    assertEquals(difference(installed, await snapshot(sql)), { added: [], gone: [], changed: [] });
-    assertEquals(await seen(), 4);
-  } finally {
-    await own.stop();
-  }
-});

@@ -1,137 +1,30 @@
 // The doctor: a healthy project has nothing wrong, and each mistake that he names is made and found, by itself.
-import type postgres from "postgres";
 import { examineDatabase } from "../../operate/doctor.ts";
-import { fromFile, readCatalogue, toFile } from "../../operate/doctor/catalogue.ts";
 import { type Line, type Problem, PROBLEMS } from "../../operate/doctor/findings.ts";
 import type { EncryptionKeys } from "../../operate/doctor/sealed.ts";
 import { Fernet } from "../../shared/platform/fernet.ts";
 import { REQUIRED_SECRETS } from "../../shared/platform/settings.ts";
-import { readMigrations, sourceOf } from "../../operate/doctor/schema.ts";
-import { assert, assertEquals, assertNotMatch, assertStringIncludes } from "../support/assert.ts";
+import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { documented, emptyProject, ownTicketSystem, push } from "../adopt/support.ts";
 import { anchors, parsePage } from "../docs/markdown.ts";
 import { startManagement } from "../support/management.ts";
 import { ownStack } from "../support/own-stack.ts";
-import {
-  ADOPTED,
-  FILE,
-  file,
-  HARMLESS,
-  LONG_AGO,
-  LOST,
-  message,
-  MISTAKES,
-  setUpSchedule,
-  WITHOUT_TRIGGERS,
-} from "./mistakes.ts";
+import { MISTAKES } from "./mistakes.ts";
+import { ADOPTED, HARMLESS, LONG_AGO, LOST, setUpSchedule } from "./projects.ts";
+import { FILE, file, message, WITHOUT_TRIGGERS } from "./rows.ts";
+import { doctorTools, isSql, problemsIn, type Report } from "./examine.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
-const { supabase, superuser } = await ownStack();
+const own = await ownStack();
+const { supabase, superuser } = own;
 const { url, keys, env } = supabase;
-const encryption = { current: env.ENCRYPTION_KEY_CURRENT };
+const { encryption, doctor, assertDiscreet, after, lastWrite } = doctorTools(own);
 
 Deno.test.afterAll(() => supabase.stop());
 
 function test(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
 }
-
-interface Report {
-  code: number;
-  output: string;
-  lines: Line[];
-}
-
-/** Runs the doctor as an operator does. */
-async function doctor(
-  changes: Record<string, string | undefined> = {},
-  { args = [], preload }: { args?: string[]; preload?: string } = {},
-): Promise<Report> {
-  const given = Object.entries({ ...env, ...changes, NO_COLOR: "1" }).filter(([, value]) =>
-    value !== undefined
-  );
-  const { code, stdout, stderr } = await new Deno.Command(`${root}node_modules/deno-newest/deno`, {
-    args: [
-      ...["run", "-A", "--no-check", ...preload ? ["--preload", preload] : []],
-      ...["operate/doctor.ts", "--json", ...args],
-    ],
-    cwd: root,
-    clearEnv: true,
-    env: { PATH: Deno.env.get("PATH")!, HOME: Deno.env.get("HOME")!, ...Object.fromEntries(given) },
-  }).output();
-  const output = new TextDecoder().decode(stdout);
-  assertEquals(new TextDecoder().decode(stderr), "", output);
-  assertDiscreet(output);
-  return { code, output, lines: output ? JSON.parse(output).lines : [] };
-}
-
-/** Whatever is found, no key, number or address of the database is printed. */
-function assertDiscreet(output: string): void {
-  for (
-    const name of [
-      "SUPABASE_SECRET_KEY",
-      "SUPABASE_DB_URL",
-      ...REQUIRED_SECRETS.filter((name) => !/URL|ORIGINS/.test(name)),
-    ]
-  ) {
-    assert(!output.includes(env[name]!), `${name} is in the report`);
-  }
-  assertNotMatch(output, /\+27|photo\.jpg|postgres(ql)?:\/\/|eyJ/);
-}
-
-function problemsIn(lines: Line[]): Problem[] {
-  return lines.flatMap(({ problem }) => problem ?? []);
-}
-
-/** Whether it is a statement to run as it stands. (There is no extension to make here.) */
-function isSql(todo: string | undefined): todo is string {
-  return /^(alter|create|do|drop|grant|revoke|select cron)\b(?! extension)/i.test(todo ?? "");
-}
-
-/**
- * Runs the database's checks after some statements, and again after `mend`, run as an operator may, which is no superuser.
- * Then all is taken back.
- */
-async function after(
-  statements: string[],
-  mend: (lines: Line[]) => string[] = () => [],
-  keys: EncryptionKeys = encryption,
-): Promise<Line[] & { mended?: Line[] }> {
-  let lines: Line[] & { mended?: Line[] } = [];
-  class Undo extends Error {}
-  await superuser.begin(async (sql) => {
-    for (const statement of statements) await sql.unsafe(statement);
-    await sql`set local session_replication_role = default`;
-    lines = await examineDatabase(sql, url, keys);
-    const means = mend(lines);
-    if (means.length > 0) {
-      await sql`set local role postgres`;
-      for (const statement of means) await sql.unsafe(statement);
-      await sql`reset role`;
-      lines.mended = await examineDatabase(sql, url, encryption);
-    }
-    throw new Undo();
-  }).catch((error) => {
-    if (!(error instanceof Undo)) throw error;
-  });
-  return lines;
-}
-
-/** Moves with every transaction that writes anything. */
-async function lastWrite(): Promise<string> {
-  const [row] = await superuser`select pg_snapshot_xmax(pg_current_snapshot())::text as xmax`;
-  return row!.xmax;
-}
-
-test("catalogue.json is what the migrations make", async () => {
-  const entries = await superuser.begin((sql: postgres.TransactionSql) => readCatalogue(sql));
-  const path = "operate/doctor/catalogue.json";
-  assertEquals(
-    toFile(entries),
-    JSON.parse(await Deno.readTextFile(`${root}${path}`)),
-    `A migration was changed: npm run catalogue writes ${path} anew`,
-  );
-});
 
 test("a project without pg_cron is well, and is told what must call the worker instead", async () => {
   const { code, lines, output } = await doctor();
@@ -227,39 +120,6 @@ test("who else must be asked is told: row-level security of the platform's table
   for (const table of ["storage.objects", "storage.buckets", "realtime.messages"]) {
     const lines = await after([`alter table ${table} disable row level security`]);
     assertStringIncludes(lines.find(({ problem }) => problem === "rls_off")!.todo!, "Supabase support");
-  }
-});
-
-test("the migration named is the one that makes the thing, for every entry of the catalogue", async () => {
-  const empty = await emptyProject();
-  try {
-    const sql = empty.connect("postgres");
-    const sources = await readMigrations();
-    const made = new Map<string, string | undefined>();
-    const note = async (source?: string) => {
-      for (const { kind, parent, name } of await sql.begin((tx) => readCatalogue(tx))) {
-        const key = JSON.stringify([kind, parent, name]);
-        if (!made.has(key)) made.set(key, source);
-      }
-    };
-    await note();
-    for (const { name, text } of sources) {
-      await sql.unsafe(text);
-      await note(name);
-    }
-    const entries = fromFile(
-      JSON.parse(await Deno.readTextFile(`${root}operate/doctor/catalogue.json`)),
-    )
-      .filter(({ kind }) => kind !== "grant" && kind !== "role");
-    assert(entries.length > 150);
-    assertEquals(
-      entries.map((entry) => [entry.kind, entry.parent, entry.name, sourceOf(entry, sources)]),
-      entries.map((
-        { kind, parent, name },
-      ) => [kind, parent, name, made.get(JSON.stringify([kind, parent, name]))]),
-    );
-  } finally {
-    await empty.stop();
   }
 });
 

@@ -43,7 +43,8 @@ const SOURCES = [
 ].map((name) => `shared/${name}.ts`);
 
 /** Not among the tests that should notice: lists and copies of the schema, which whoever edits a migration makes anew. */
-const LISTS = /schema\.test|missing-secrets|supabase-js|memory|kill\.test|faults|sensitive-races|checkpoints/;
+const LISTS =
+  /schema\.test|missing-secrets|supabase-js|memory|kill\.test|faults|retries|sensitive-(races|moves)|checkpoints/;
 /** Quick ones about the whole database, after those nearest. */
 const CORE = [
   ...[
@@ -56,6 +57,7 @@ const CORE = [
   ...[
     "database/landing",
     "database/records",
+    "database/announcing",
     "database/sensitive-files",
     "database/backlog",
     "database/realtime",
