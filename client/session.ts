@@ -2,7 +2,9 @@
 import type { AnyClient } from "./types.ts";
 
 /** The session's token, refreshed if need be; realtime-js joins with it from here on. */
-export async function currentToken(supabase: AnyClient) {
+export async function currentToken(
+  supabase: AnyClient,
+): Promise<{ session: unknown; token: string | null }> {
   // With the client's `accessToken` option there is no supabase.auth, and realtime-js asks that option.
   const answer = await sessionOf(supabase);
   // Without a refreshed session supabase-js takes the bare API key, which would be refused for good.

@@ -45,7 +45,7 @@ await runCommand(async (args) => {
   const { data: tickets, error } = await tables.from("tickets").select("id").eq("tracking_number", ticket);
   if (error) throw error;
   const [found, ...others] = tickets as { id: string }[];
-  if (others.length > 0) throw new UsageError(`${ticket} is the number of ${tickets.length} tickets.`);
+  if (others.length > 0) throw new UsageError(`${tickets.length} tickets have the number ${ticket}.`);
   const include_sender = values.senders ?? false;
   const messages = found && sealer && await messagesFile(tables, found.id, async (message_sids) => {
     const { data, error } = await tables.rpc("open_bundle_messages", {
@@ -75,7 +75,7 @@ await runCommand(async (args) => {
     throw error instanceof BundleRefused && error.cause ? error.cause : error;
   });
   if (!prepared) {
-    console.log(`${ticket} has no such stored file whose SHA-256 is known, or there is no such ticket.`);
+    console.log(`There is no ticket ${ticket}, or it has no such stored file with a known SHA-256.`);
     return 1;
   }
   const { bundleId, certificates } = prepared;

@@ -63,11 +63,13 @@ async function contract(args: string[]): Promise<number> {
     await databaseAnswers(sql);
     await refuseUsed(sql);
     if (
-      !values.yes && prompt(`Project ${ref} is filled with test data for good. Type ${ref} to go on:`) !== ref
+      !values.yes &&
+      prompt(`Project ${ref} will be filled with test data that cannot be removed. Type ${ref} to go on:`) !==
+        ref
     ) {
-      throw new UsageError("Nothing was changed. (Without a terminal to answer in, add --yes.)");
+      throw new UsageError("Nothing was changed. (Without a terminal, add --yes.)");
     }
-    console.log("Making two municipalities and twelve users …");
+    console.log("Creating two municipalities and twelve users …");
     await makeUsers(url, key, password);
     await sql.unsafe(await Deno.readTextFile(new URL("supabase/seed.sql", ROOT)));
   } finally {
@@ -88,9 +90,9 @@ async function contract(args: string[]): Promise<number> {
   }).spawn().status;
   console.log(
     code === 0
-      ? "The project does what our tests take for granted. Throw it away: its test data cannot be deleted."
-      : "The project does not do what our tests take for granted: each test above says what. Do not let residents write to one " +
-        "like it; please report it with what the test printed.",
+      ? "The project behaves as our tests expect. Delete it now: its test data cannot be removed."
+      : "The project does not behave as our tests expect: see each failed test above. Do not let residents write to one " +
+        "like it, and please report what the test printed.",
   );
   return code === 0 ? 0 : 1;
 }
@@ -138,7 +140,7 @@ async function makeUsers(url: string, key: string, password: string): Promise<vo
         email_confirm: true,
         app_metadata: { tenant_id, role },
       });
-      if (error) throw new UsageError(`Auth made no user: ${error.code ?? error.status}.`);
+      if (error) throw new UsageError(`Auth did not create the user: ${error.code ?? error.status}.`);
     }
   }
 }

@@ -15,7 +15,7 @@ export function databaseUrlProblem(text: string): string | undefined {
   const parts = url && [url.username, url.password, url.pathname];
   // an @ after the host: a / ? or # of the password has ended the host before
   if (!parts?.every(decodes) || `${url!.pathname}${url!.search}${url!.hash}`.includes("@")) {
-    return "is no URL: %-encode the password (/ is %2F, ? is %3F, # is %23, % is %25)";
+    return "is not a URL: %-encode the password (/ is %2F, ? is %3F, # is %23, % is %25)";
   }
 }
 

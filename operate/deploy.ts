@@ -54,7 +54,7 @@ async function deploy(args: string[]): Promise<number> {
   const settings = readSettings(file, databaseUrl);
   const secrets = secretsOf(settings);
   refuse(
-    `Mend this in ${file} or the environment (docs/deploy.md), and run it again`,
+    `Fix this in ${file} or the environment (see docs/deploy.md), then run it again`,
     problemsOf(settings, ref),
   );
 
@@ -75,7 +75,7 @@ async function deploy(args: string[]): Promise<number> {
     });
     const changes = await changed(secrets, digests);
     if (!yes && !confirm(`Deploy to project ${ref}, ${url}? ${changes.length} secrets change.`)) {
-      throw new UsageError("Nothing was changed. (Without a terminal to answer in, add --yes.)");
+      throw new UsageError("Nothing was changed. (Without a terminal, add --yes.)");
     }
 
     await step(2, "secrets", async () => {
@@ -115,7 +115,7 @@ async function deploy(args: string[]): Promise<number> {
       note(todo);
     }
     if (await noNumbers(sql)) {
-      console.log("\nNo WhatsApp number is entered yet: npm run numbers; docs/deploy.md, step 3.");
+      console.log("\nNo WhatsApp number is assigned yet: npm run numbers; see docs/deploy.md, step 3.");
     }
   } finally {
     await sql.end({ timeout: 5 });

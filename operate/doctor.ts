@@ -144,7 +144,7 @@ function unknown(problem: Problem, found: string): Outcome {
 /** An error's class and code: its message may quote an address with its password. */
 function describe(error: unknown): string {
   const { name, code } = error as { name?: string; code?: string };
-  return `could not be found out: ${[name, code].filter(Boolean).join(" ") || "an error"}`;
+  return `could not be checked: ${[name, code].filter(Boolean).join(" ") || "an error"}`;
 }
 
 async function doctor(args: string[]): Promise<number> {
@@ -156,7 +156,7 @@ async function doctor(args: string[]): Promise<number> {
   const { json, "api-url": apiUrl } = values;
   if (!URL.canParse(apiUrl)) throw new UsageError(USAGE);
   const environment = operatorEnvironment(values["env-file"]);
-  if (!json) console.error("Asking the functions and the database; this changes nothing.");
+  if (!json) console.error("Checking the functions and the database. This changes nothing.");
   const lines = await examine(environment, apiUrl);
   const wrong = lines.filter(({ result }) => result === "WRONG").length;
   const open = lines.filter(({ result }) => result === "UNKNOWN").length;

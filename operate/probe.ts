@@ -177,7 +177,7 @@ function advice(name: string, { status, code }: Answer): string {
     if (status >= 300 && status < 400) {
       return "The URL redirects, which Twilio and clients do not follow: correct it.";
     }
-    if (status === 200) return `Something else than ${name} answers there: check the URL.`;
+    if (status === 200) return `Something other than ${name} answers there: check the URL.`;
     return `${name} did not start, or the gateway could not reach it: Dashboard → Edge Functions → ${name} → Logs.`;
   }
   switch (code) {
@@ -186,14 +186,14 @@ function advice(name: string, { status, code }: Answer): string {
     case "storage_not_configured":
       return `Supabase's own variables are missing from ${name}, or our buckets are: npm run deploy applies the migrations.`;
     case "invalid_signature":
-      return "TWILIO_AUTH_TOKEN or TWILIO_WEBHOOK_URL of the functions are not those given here: set both anew.";
+      return "TWILIO_AUTH_TOKEN or TWILIO_WEBHOOK_URL differs from that of the functions: set both again.";
     case "forbidden":
-      return "TWILIO_ACCOUNT_SID of the functions is not the one given here: set it anew.";
+      return "TWILIO_ACCOUNT_SID differs from that of the functions: set it again.";
     case "unauthorized":
-      return "The secret key is not one of this project: Dashboard → Project Settings → API keys.";
+      return "The secret key does not belong to this project: Dashboard → Project Settings → API keys.";
     case "internal":
-      return `The database refused or did not answer: were all migrations applied? The log of ${name} has more.`;
+      return `The database refused or did not answer: were all migrations applied? See the log of ${name}.`;
     default:
-      return `Another version of ${name} may be deployed: npm run deploy. Its log has more.`;
+      return `Another version of ${name} may be deployed: npm run deploy. See its log.`;
   }
 }

@@ -86,7 +86,9 @@ export function connectProject(
 ): { project: Project; tables: PostgrestClient } {
   const where = "Dashboard → Project Settings → API keys; or run this by `npm run local -- …`";
   const url = needed(environment, "SUPABASE_URL", where).replace(/\/+$/, "");
-  if (!URL.canParse(url)) throw new UsageError("SUPABASE_URL is no URL: it is like https://REF.supabase.co.");
+  if (!URL.canParse(url)) {
+    throw new UsageError("SUPABASE_URL is not a URL. It looks like https://REF.supabase.co.");
+  }
   needed(environment, "SUPABASE_SECRET_KEYS", where);
   const project = { url, key: secretKey(environment) };
   return { project, tables: new PostgrestClient(`${url}/rest/v1`, { headers: authHeaders(project) }) };

@@ -66,7 +66,7 @@ async function reconcile(args: string[]): Promise<number> {
     for (const message of batch.filter(({ sid }) => !have.has(sid))) {
       // the number it came to, never the one it came from
       console.log(
-        `missing: ${message.sid}, ${message.date_sent}, to ${message.to}, ${message.num_media} media`,
+        `missing: ${message.sid}, ${message.date_sent}, to ${message.to}, ${message.num_media} files`,
       );
       if (!options.apply || !await takeIn(services, twilio, message)) missing++;
     }
@@ -99,7 +99,7 @@ async function takeIn(services: IntakeServices, twilio: TwilioApi, message: Twil
       params.set(`MediaContentType${index}`, contentType);
     });
     const { media: records } = await recordMessage(services, await parseMessage(params), params, null);
-    console.log(`  taken in; the media worker fetches its ${records.length} media within some minutes`);
+    console.log(`  taken in; the media worker fetches its ${records.length} files within minutes`);
     return true;
   } catch (error) {
     console.log(
@@ -184,7 +184,7 @@ function parse(args: string[]) {
 
 function time(text: string): Date {
   const date = new Date(text);
-  if (isNaN(date.getTime())) throw new UsageError(`"${text}" is no time.\n${USAGE}`);
+  if (isNaN(date.getTime())) throw new UsageError(`"${text}" is not a time.\n${USAGE}`);
   return date;
 }
 

@@ -31,9 +31,9 @@ export async function tryStorage(project: { url: string; secretKey: string }): P
       ok: false,
       found: `the ${step} failed: ${why}`,
       todo: step === "upload"
-        ? "Residents' files would be refused the same way. Is the key this project's, and does npm run doctor find the " +
+        ? "Residents' files would be refused too. Does the key belong to this project, and does npm run doctor find the " +
           "buckets, policies and triggers of storage.objects as the migrations make them?"
-        : "Dashboard → Logs → Storage says more; files are taken in, but looking at them would fail.",
+        : "See Dashboard → Logs → Storage. Files are taken in, but opening them would fail.",
     };
   }
 }

@@ -36,7 +36,7 @@ async function uninstall(args: string[]): Promise<number> {
       print(plan);
       if (plan.thereafter.length) console.log("and once no empty bucket is left, in a second transaction:");
       printSteps(plan.thereafter);
-      console.log(`nothing was changed in ${project}. The same without --dry-run does it`);
+      console.log(`nothing was changed in ${project}. Run it without --dry-run to do it`);
       return 0;
     }
     if (!yes) {
@@ -180,10 +180,10 @@ async function byHand(project: string): Promise<string> {
   const config = await Deno.readTextFile(new URL("supabase/config.toml", ROOT));
   const functions = Array.from(config.matchAll(/^\[functions\.([\w-]+)\]/gm), ([, name]) => name!);
   return [
-    "  Twilio's console: give the numbers another webhook, or messages are lost",
+    "  In Twilio's console, give the numbers another webhook, or messages are lost",
     "  with SUPABASE_ACCESS_TOKEN in the environment:",
     ...functions.map((name) => `  npx supabase functions delete ${name} ${remote}`),
-    "  ENCRYPTION_KEY_CURRENT and _PREVIOUS: keep a copy with the evidence, whose messages nobody reads without them; then",
+    "  Keep ENCRYPTION_KEY_CURRENT and _PREVIOUS with the evidence: nobody can read its messages without them. Then",
     `  npx supabase secrets unset ${SECRET_NAMES.join(" ")} ${remote}`,
   ].join("\n");
 }

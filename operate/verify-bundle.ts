@@ -33,7 +33,7 @@ await runCommand(async (args) => {
     return bad === 0 ? 0 : 1;
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(`${path} is no bundle, or not whole: ${(error as Error).message}`);
+    throw new UsageError(`${path} is not a bundle, or is incomplete: ${(error as Error).message}`);
   }
 });
 

@@ -26,7 +26,7 @@ await runCommand(async (args) => {
       if (!good) bad++;
     }
   } catch {
-    throw new UsageError(`${path} is no certificate, or not whole\n${USAGE}`);
+    throw new UsageError(`${path} is not a certificate, or is incomplete\n${USAGE}`);
   }
   for (const line of notProved(certificate, values)) console.log(`       ${line}`);
   return bad === 0 ? 0 : 1;

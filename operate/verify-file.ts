@@ -1,5 +1,5 @@
 // Whether a file in hand is one that the system took in, and which: npm run verify-file -- [--env-file FILE] FILE…
-// Exit status: 0 every file is known, 1 one is not, 2 it could not be found out.
+// Exit status: 0 every file is known, 1 one is not, 2 it could not be checked.
 import { digest } from "../shared/storage/hash.ts";
 import { connectProject, operatorEnvironment, readOptions, runCommand, UsageError } from "./project.ts";
 
@@ -40,7 +40,7 @@ await runCommand(async (args) => {
     }
     if (data.length === 0) {
       unknown++;
-      console.log("  is no file that the system took in, or it was changed since");
+      console.log("  was never taken in, or was changed since");
     }
   }
   return unknown ? 1 : 0;

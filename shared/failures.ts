@@ -38,7 +38,7 @@ export const CODES = {
   not_found: {
     status: 404,
     message: "Not found.",
-    when: "no such ticket, message, file or number, or not the caller's to see: the two look the same",
+    when: "no such ticket, message, file or number, or the caller may not see it: the two look the same",
   },
   method_not_allowed: { status: 405, message: "Use POST.", when: "anything but POST and OPTIONS" },
   payload_too_large: {
@@ -54,7 +54,7 @@ export const CODES = {
   internal: {
     status: 500,
     message: "Something went wrong.",
-    when: "our fault, or the database's; the log has more under the request's id",
+    when: "our fault, or the database's; see the request's id in the log",
   },
   storage_unavailable: {
     status: 502,
@@ -99,7 +99,7 @@ export const REASONS = {
     says: "WhatsApp’s provider does not have it, or not yet.",
   },
   media_missing: {
-    means: "the message named a file and gave no address of it, or one that is not Twilio's",
+    means: "the message named a file without an address, or with one that is not Twilio's",
     retry: "no",
     says: "WhatsApp’s provider gave no file.",
   },
@@ -125,13 +125,13 @@ export const REASONS = {
   },
   storage_refused: { means: "Storage said no", retry: "yes", says: "Our storage did not take it." },
   already_stored: {
-    means: "another file lies in its place: somebody must look",
+    means: "another file has its place: needs investigation",
     retry: "yes",
-    says: "Another file lies in its place. Please tell your administrator.",
-    warns: "Warning: Another file lies in its place. Please tell your administrator.",
+    says: "Another file has its place. Please tell your administrator.",
+    warns: "Warning: Another file has its place. Please tell your administrator.",
   },
   hash_mismatch: {
-    means: "the stored bytes are not those received: somebody must look",
+    means: "the stored bytes are not those received: needs investigation",
     retry: "yes",
     says: "The stored file is not what was sent. Please tell your administrator.",
     warns: "Warning: The stored file is not what was sent. Please tell your administrator.",
@@ -142,10 +142,10 @@ export const REASONS = {
     says: "Something went wrong on our side.",
   },
   declared_hash_differs: {
-    means: "stored and hashed, but its browser had announced another SHA-256: ask who uploaded it",
+    means: "stored and hashed, but the browser announced another SHA-256: ask the uploader",
     retry: "done",
-    says: "This is not the file that its browser announced.",
-    warns: "Warning: this is not the file that its browser announced. Ask who uploaded it.",
+    says: "This is not the file that the browser announced.",
+    warns: "Warning: this is not the file that the browser announced. Ask the uploader.",
   },
   deleted: {
     means: "a stored file that was deleted with the service key (`failed`); its record stays",
@@ -163,16 +163,16 @@ export const REASONS = {
     says: "It is too large.",
   },
   type_mismatch: {
-    means: "stored; its bytes do not show the type that was declared",
+    means: "stored; its bytes are not of the declared type",
     retry: "done",
     says: "It is not the kind of file it claims to be.",
     warns: "Warning: it is not the kind of file it claims to be. Take care when you open it.",
   },
   unsupported_media_type: {
-    means: "from a resident, of no type we know: kept as received, and only handed out as a download",
+    means: "from a resident, of an unknown type: kept as received, only served as a download",
     retry: "done",
     says: "This kind of file is not accepted.",
-    warns: "Warning: this kind of file is not known, and nothing checked it. Take care when you open it.",
+    warns: "Warning: this kind of file is unknown, and was not checked. Take care when you open it.",
   },
 } as const satisfies Record<string, FileReason>;
 

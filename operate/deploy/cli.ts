@@ -56,7 +56,7 @@ export class SupabaseCli {
     const said = this.hidden.reduce((text, value) => text.replaceAll(value, "***"), `${out}${err}`.trim());
     throw new UsageError(
       `supabase ${args.slice(0, 2).join(" ")} failed, and says:\n\n${said.replaceAll(/^/gm, "    ")}\n\n` +
-        "What was done before stays done. Mend this, and run the same command again.",
+        "Completed steps are kept. Fix this, then run the same command again.",
     );
   }
 }

@@ -14,13 +14,14 @@ export async function setSchedule(
   workerUrl: string,
   key: string,
 ): Promise<ScheduleResult> {
-  const otherwise = `or let something else POST to ${workerUrl} each minute, with MEDIA_WORKER_KEY as apikey`;
+  const otherwise =
+    `or have something else POST to ${workerUrl} each minute, with MEDIA_WORKER_KEY as apikey`;
   const [has] = await sql`
     select to_regclass('vault.decrypted_secrets') is not null as vault, to_regclass('cron.job') is not null as cron,
       to_regnamespace('net') is not null as net`;
   if (!has!.vault) {
     return {
-      done: "not set: Vault is not there",
+      done: "not set: Vault is not installed",
       todo: `Enable it (Dashboard → Integrations → Vault) and run this again; ${otherwise}.`,
     };
   }
@@ -35,7 +36,7 @@ export async function setSchedule(
   const missing = [...has!.cron ? [] : ["pg_cron"], ...has!.net ? [] : ["pg_net"]];
   if (missing.length > 0) {
     return {
-      done: `${done}; ${missing.join(" and ")} not there`,
+      done: `${done}; ${missing.join(" and ")} not installed`,
       todo: `Enable ${
         missing.join(" and ")
       } (Dashboard → Database → Extensions) and run this again; ${otherwise}.`,
@@ -49,7 +50,7 @@ export async function setSchedule(
   if (job.active) return { done: `${done}, job active` };
   return {
     done: `${done}, job switched off`,
-    todo: `Somebody switched it off. On again: ${PROBLEMS.schedule_inactive}`,
+    todo: `Somebody switched it off. Switch it on again: ${PROBLEMS.schedule_inactive}`,
   };
 }
 

@@ -42,13 +42,13 @@ const CHECKS: Partial<Record<SecretName, Check>> = {
   PUBLIC_SUPABASE_URL: (value, ref) => checkUrl(value, ref, ["", "/"]),
   ALLOWED_ORIGINS: checkOrigins,
   TWILIO_ACCOUNT_SID: (value) =>
-    /^AC[0-9a-f]{32}$/i.test(value) ? undefined : "it is AC and 32 hexadecimal digits",
+    /^AC[0-9a-f]{32}$/i.test(value) ? undefined : "it must be AC and 32 hexadecimal digits",
   TWILIO_AUTH_TOKEN: checkAuthToken,
   TWILIO_AUTH_TOKEN_PREVIOUS: checkAuthToken,
   TWILIO_WEBHOOK_URL: (value, ref) => checkUrl(value, ref, [WEBHOOK_PATH]),
   TWILIO_API_KEY_SID: (value) =>
-    /^SK[0-9a-f]{32}$/i.test(value) ? undefined : "it is SK and 32 hexadecimal digits",
-  TWILIO_DELETE_MEDIA: (value) => ["true", "false"].includes(value) ? undefined : "it is true or false",
+    /^SK[0-9a-f]{32}$/i.test(value) ? undefined : "it must be SK and 32 hexadecimal digits",
+  TWILIO_DELETE_MEDIA: (value) => ["true", "false"].includes(value) ? undefined : "it must be true or false",
 };
 
 const SETTINGS: Record<string, Setting> = {
@@ -106,20 +106,20 @@ export async function conflictsOf(
   const changes = await changed(secrets, digests);
   const wouldReplace = (name: string) =>
     digests[name] !== undefined && changes.includes(name) && !replace.includes(name);
-  const meant = (name: string) => `If it is meant: the same with --replace ${name}.`;
+  const meant = (name: string) => `If you mean it, add --replace ${name}.`;
 
   if (wouldReplace("SENDER_HASH_KEY")) {
     problems.push(
       "SENDER_HASH_KEY: the project has another one; with yours, residents' follow-ups would open new tickets. " +
-        `Put the project's into your file. ${meant("SENDER_HASH_KEY")}`,
+        `Put the project's key into your file. ${meant("SENDER_HASH_KEY")}`,
     );
   }
   const previous = secrets.ENCRYPTION_KEY_PREVIOUS;
   const rotates = previous !== undefined && await sha256(previous) === digests.ENCRYPTION_KEY_CURRENT;
   if (wouldReplace("ENCRYPTION_KEY_CURRENT") && !rotates) {
     problems.push(
-      "ENCRYPTION_KEY_CURRENT: the project has another one, which sealed what was received so far. To rotate it, give " +
-        "the project's as ENCRYPTION_KEY_PREVIOUS; else put it back into your file.",
+      "ENCRYPTION_KEY_CURRENT: the project has another one, which sealed what was received so far. To rotate it, set " +
+        "ENCRYPTION_KEY_PREVIOUS to the project's; otherwise put that back into your file.",
     );
   }
   if (wouldReplace("ENCRYPTION_KEY_PREVIOUS")) {
@@ -147,13 +147,13 @@ async function sha256(text: string): Promise<string> {
 /** A host of Supabase's must be this project's; http is for this machine only. */
 function checkUrl(text: string, ref: string, paths: string[]): string | undefined {
   const url = URL.parse(text);
-  if (!url || !text.startsWith(url.origin)) return "it is no URL";
+  if (!url || !text.startsWith(url.origin)) return "it is not a URL";
   if (url.protocol !== "https:" && !isLoopback(url.hostname)) return "it must begin with https://";
   if (!paths.includes(text.slice(url.origin.length))) {
     return `after the host it must be ${paths[0] ? `exactly ${paths[0]}` : "empty"}`;
   }
   if (url.hostname.endsWith(".supabase.co") && url.hostname !== `${ref}.supabase.co`) {
-    return "it is another project's";
+    return "it belongs to another project";
   }
 }
 
@@ -161,7 +161,7 @@ function checkOrigins(text: string): string | undefined {
   const bad = text.split(",").map((entry) => entry.trim())
     .filter((entry) => entry !== "*" && URL.parse(entry)?.origin !== entry);
   if (text.includes("*") && text.trim() !== "*") {
-    return "a pattern lets nobody in: name each origin, or * alone";
+    return "patterns do not work: name each origin, or use * alone";
   }
   if (bad.length > 0) return "each must be an origin: scheme and host, no path and no slash at the end";
 }
@@ -171,14 +171,16 @@ function checkDatabase(text: string, ref: string): string | undefined {
   if (problem) return `it ${problem}`;
   const url = new URL(text);
   if (/\[.*\]/.test(decodeURIComponent(url.password))) {
-    return "put the database's password in place of [YOUR-PASSWORD]";
+    return "replace [YOUR-PASSWORD] with the database's password";
   }
   if (/\.supabase\.(co|com)$/.test(url.hostname)) {
-    if (!url.hostname.includes(ref) && !url.username.endsWith(`.${ref}`)) return "it is another project's";
-    if (url.port === "6543") return "take the session pooler (port 5432): migrations need a session";
+    if (!url.hostname.includes(ref) && !url.username.endsWith(`.${ref}`)) {
+      return "it belongs to another project";
+    }
+    if (url.port === "6543") return "use the session pooler (port 5432): migrations need a session";
   }
 }
 
 function checkAuthToken(value: string): string | undefined {
-  return /^[0-9a-f]{32}$/i.test(value) ? undefined : "it is 32 hexadecimal digits";
+  return /^[0-9a-f]{32}$/i.test(value) ? undefined : "it must be 32 hexadecimal digits";
 }

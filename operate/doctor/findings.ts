@@ -9,8 +9,8 @@ export const PROBLEMS = {
   database_unreachable:
     "set SUPABASE_DB_URL (Dashboard → Connect → Session pooler); nothing in the database was checked",
   check_failed:
-    "mend what else was found, then ask again; as role postgres every check may read what it needs",
-  clock_differs: "set the clock of this machine (the database's is kept by Supabase), then ask again",
+    "fix the other findings, then run it again; connect as postgres, which may read what every check needs",
+  clock_differs: "set this machine's clock (Supabase keeps the database's), then run it again",
   // functions
   upload_url: `${RUNBOOK}#a-function-does-not-answer`,
   signed_url: `${RUNBOOK}#a-function-does-not-answer`,
@@ -93,7 +93,7 @@ export interface Finding {
   found: string;
   /** Default: what PROBLEMS says. */
   todo?: string;
-  /** It could not be found out, rather than being wrong. */
+  /** It could not be checked, rather than being wrong. */
   unknown?: boolean;
 }
 

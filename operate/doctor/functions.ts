@@ -43,10 +43,10 @@ async function isSecretKey(url: string, key: string): Promise<boolean> {
 /** The key that this command was given is one that lets in. */
 export async function operatorKey({ url, secretKey }: ProbedProject): Promise<Outcome> {
   return {
-    found: "SUPABASE_SECRET_KEY is one of this project",
+    found: "SUPABASE_SECRET_KEY belongs to this project",
     findings: await isSecretKey(url, secretKey)
       ? []
-      : [{ problem: "key_refused", found: "SUPABASE_SECRET_KEY is no secret key of this project" }],
+      : [{ problem: "key_refused", found: "SUPABASE_SECRET_KEY is not a secret key of this project" }],
   };
 }
 

@@ -34,7 +34,7 @@ export async function schedule(sql: postgres.TransactionSql, url: string): Promi
       findings.push({
         problem: "schedule_failing",
         found: "media-worker has not run within a day: just after the first deploy that is well",
-        todo: `ask again in two minutes; if it says the same: ${PROBLEMS.schedule_failing}`,
+        todo: `run it again in two minutes; if it says the same: ${PROBLEMS.schedule_failing}`,
         unknown: true,
       });
     } else if (minutes < 0) {
@@ -46,7 +46,7 @@ export async function schedule(sql: postgres.TransactionSql, url: string): Promi
       });
     }
   }
-  if (!has!.net) findings.push({ problem: "net_missing", found: "the extension pg_net is not here" });
+  if (!has!.net) findings.push({ problem: "net_missing", found: "the extension pg_net is not installed" });
 
   for (const name of ["media_worker_url", "media_worker_key"]) {
     const value = has!.vault ? await secretOf(sql, name) : undefined;
@@ -64,7 +64,7 @@ export async function schedule(sql: postgres.TransactionSql, url: string): Promi
     }
   }
   if (has!.net) findings.push(...await answers(sql));
-  return { found: "each minute, by pg_cron, and the worker takes it", findings };
+  return { found: "each minute, by pg_cron, and the worker accepts it", findings };
 }
 
 /** A secret of Vault's; `unreadable` in a restored project, whose root key is another. */

@@ -149,7 +149,7 @@ export async function dueWork(sql: postgres.TransactionSql): Promise<Outcome> {
     findings: row!.minutes > OVERDUE
       ? [{
         problem: "work_overdue",
-        found: `${row!.due} due, the oldest for ${row!.minutes} min: nobody does it`,
+        found: `${row!.due} due, the oldest for ${row!.minutes} min: nothing works on it`,
       }]
       : [],
   };
@@ -171,9 +171,9 @@ export async function failedFiles(sql: postgres.TransactionSql): Promise<Outcome
   const theirs = rows.filter(({ reason }) => NOT_OURS.includes(reason));
   return {
     found: [
-      `none within ${RECENT} days by our fault`,
+      `none within ${RECENT} days through our fault`,
       ...old.length ? [`before: ${list(old)}`] : [],
-      ...theirs.length ? [`for what the file is, or deleted: ${list(theirs)}`] : [],
+      ...theirs.length ? [`because of the file itself, or deleted: ${list(theirs)}`] : [],
     ].join("; "),
     findings: bad.length ? [{ problem: "files_failed", found: `within ${RECENT} days: ${list(bad)}` }] : [],
   };
@@ -204,7 +204,7 @@ export async function realtime(sql: postgres.TransactionSql): Promise<Outcome> {
         ? "realtime.messages has no partition for today (UTC)"
         : "realtime.messages has no partition: nobody has joined a channel yet",
       ...!row!.any && {
-        todo: "open a dashboard, which joins one; then ask again",
+        todo: "open a dashboard, which joins one; then run it again",
         unknown: true,
       },
     });
@@ -280,7 +280,7 @@ export async function users(sql: postgres.TransactionSql): Promise<Outcome> {
   if (roleless > 0) {
     findings.push({
       problem: "user_role",
-      found: `${roleless} users have no role that is known: they are citizens`,
+      found: `${roleless} users have an unknown role, or none: they count as citizens`,
     });
   }
   return {

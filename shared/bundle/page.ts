@@ -99,7 +99,7 @@ async function verify(name: string, read: () => Entry[] | Promise<Entry[]>): Pro
     files = rest.filter(({ checks }) => checks.every(({ good }) => good));
     copies.hidden = files.length === 0;
   } catch (error) {
-    say(verdict, "h2", "This is no bundle, or it is not whole.", true);
+    say(verdict, "h2", "This is not a bundle, or it is incomplete.", true);
     say(verdict, "p", (error as Error).message);
   }
 }

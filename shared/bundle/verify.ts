@@ -168,7 +168,7 @@ export function withoutClutter(entries: Entry[]): Entry[] {
 /** Paths from the bag's own folder on. */
 function withoutFolder(entries: Entry[]): Map<string, Entry> {
   const bag = entries.find(({ path }) => /(^|\/)bagit\.txt$/.test(path));
-  if (!bag) throw new TypeError("this is no bundle: bagit.txt is missing");
+  if (!bag) throw new TypeError("this is not a bundle: bagit.txt is missing");
   const folder = bag.path.slice(0, -"bagit.txt".length);
   const files = new Map<string, Entry>();
   for (const entry of entries) {

@@ -21,7 +21,9 @@ export type FunctionName = typeof FUNCTION_NAMES[number];
 
 const text = z.string().check(z.minLength(1));
 const withoutSlash = z.pipe(text, z.transform((url) => url.replace(/\/+$/, "")));
-const fernetKey = text.check(z.regex(/^[A-Za-z0-9_-]{43}=?$/, "it is no Fernet key (base64url of 32 bytes)"));
+const fernetKey = text.check(
+  z.regex(/^[A-Za-z0-9_-]{43}=?$/, "it is not a Fernet key (base64url of 32 bytes)"),
+);
 const list = z.pipe(
   text,
   z.transform((value) => value.split(",").map((entry) => entry.trim()).filter(Boolean)),
@@ -61,11 +63,11 @@ export const SECRETS = {
   ALLOWED_ORIGINS: list,
   TWILIO_ACCOUNT_SID: text,
   TWILIO_AUTH_TOKEN: text,
-  TWILIO_WEBHOOK_URL: text.check(z.refine((url) => URL.canParse(url), "it is no URL")),
+  TWILIO_WEBHOOK_URL: text.check(z.refine((url) => URL.canParse(url), "it is not a URL")),
   ENCRYPTION_KEY_CURRENT: fernetKey,
   SENDER_HASH_KEY: text.check(z.minLength(32, "it must have at least 32 characters")),
   MEDIA_WORKER_KEY: text.check(z.minLength(32, "it must have at least 32 characters")),
-  CUSTODY_SIGNING_KEY: text.check(z.regex(/^[A-Za-z0-9+/]{43}=$/, "it is no base64 of 32 bytes")),
+  CUSTODY_SIGNING_KEY: text.check(z.regex(/^[A-Za-z0-9+/]{43}=$/, "it is not base64 of 32 bytes")),
   ENCRYPTION_KEY_PREVIOUS: fernetKey,
   TWILIO_AUTH_TOKEN_PREVIOUS: text,
   TWILIO_API_KEY_SID: text,
@@ -75,7 +77,7 @@ export const SECRETS = {
   TWILIO_DELETE_MEDIA: z.pipe(text, z.transform((value) => value === "true")),
   TIMESTAMP_URLS: list,
   READ_BACK_DAYS: z.pipe(
-    text.check(z.regex(/^[1-9]\d{0,3}$/, "it is a number of days")),
+    text.check(z.regex(/^[1-9]\d{0,3}$/, "it must be a number of days")),
     z.transform(Number),
   ),
 };
@@ -111,7 +113,7 @@ interface Description {
 /** The secrets in the order in which README and the deploy name them. */
 export const DESCRIPTIONS: Record<SecretName, Description> = {
   PUBLIC_SUPABASE_URL: {
-    about: "the project's URL as browsers reach it; signed URLs use it",
+    about: "the project's URL for browsers; signed URLs use it",
     where: "https://REF.supabase.co, or the project's custom domain",
     neededBy: ["upload-url", "signed-url"],
   },
@@ -158,16 +160,16 @@ export const DESCRIPTIONS: Record<SecretName, Description> = {
     neededBy: [],
   },
   ENCRYPTION_KEY_PREVIOUS: {
-    about: "the key before a rotation, [until it can go](docs/runbook.md#keys-leaked)",
+    about: "the previous key, [until a rotation is complete](docs/runbook.md#keys-leaked)",
     where: "",
     neededBy: [],
   },
   TWILIO_AUTH_TOKEN_PREVIOUS: {
-    about: "the auth token before, while they are [rotated](docs/runbook.md#rotating-the-twilio-auth-token)",
+    about: "the previous auth token, [during a rotation](docs/runbook.md#rotating-the-twilio-auth-token)",
     where: "",
     neededBy: [],
   },
-  TWILIO_API_KEY_SID: { about: "download media with an API key", where: "", neededBy: [] },
+  TWILIO_API_KEY_SID: { about: "an API key to download media with", where: "", neededBy: [] },
   TWILIO_API_KEY_SECRET: { about: "the API key's secret", where: "", neededBy: [] },
   TWILIO_SHARED_KEY_SECRET: {
     about: "the shared key of a Webhooks Rule, if one signs the webhook",
@@ -175,17 +177,17 @@ export const DESCRIPTIONS: Record<SecretName, Description> = {
     neededBy: [],
   },
   TWILIO_DELETE_MEDIA: {
-    about: "`true` removes Twilio's copy once the stored bytes were read back and match",
+    about: "`true` deletes Twilio's copy once the stored bytes were read back and match",
     where: "",
     neededBy: [],
   },
   TIMESTAMP_URLS: {
-    about: "RFC 3161 time stamp authorities that stamp the checkpoints, separated by commas",
+    about: "RFC 3161 authorities that time-stamp the checkpoints, separated by commas",
     where: "",
     neededBy: [],
   },
   READ_BACK_DAYS: {
-    about: "days until a stored file is read back against its hash again; 90 without it",
+    about: "how often each stored file is read back against its hash, in days; default 90",
     where: "",
     neededBy: [],
   },

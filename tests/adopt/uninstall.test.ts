@@ -137,7 +137,7 @@ test("an adopted table that nothing was put into is what it was; their schema pr
 test("who is not asked, or uses what is to go, changes nothing", async () => {
   await mustPush(url);
   const installed = await snapshot(sql);
-  assertStringIncludes((await uninstall(theirs)).output, "say --yes");
+  assertStringIncludes((await uninstall(theirs)).output, "add --yes");
   assertStringIncludes((await uninstall(theirs, "--force")).output, "npm run uninstall -- [--dry-run]");
   await sql`create policy "by our role" on public.tickets for select to authenticated using (private.caller_role() = 'admin')`;
   const used = await uninstall(theirs, "--yes");

@@ -95,7 +95,7 @@ Deno.test({
       assertStringIncludes(await page.innerText("#verdict"), "photo.jpg: NOT as recorded");
       assertEquals(await page.locator("#copy").isVisible(), false); // nothing here to compare with
       await page.setInputFiles("#bundle", `${directory}/${tracking_number}/README.txt`);
-      await page.getByRole("heading", { name: "This is no bundle, or it is not whole." }).waitFor();
+      await page.getByRole("heading", { name: "This is not a bundle, or it is incomplete." }).waitFor();
       assertEquals(asked.filter((url) => !url.startsWith("file:") && !url.startsWith("blob:")), []);
     } finally {
       await browser.close();

@@ -140,7 +140,7 @@ Deno.test("a stored file that is not what its browser announced carries a warnin
   });
   const { page, leave } = await stage.signIn("admin");
   await row(page, tracking_number).click();
-  await page.getByText("Warning: this is not the file that its browser announced.").waitFor();
+  await page.getByText("Warning: this is not the file that the browser announced.").waitFor();
   await page.getByText("Warning: it is not the kind of file it claims to be.").waitFor();
   await issue(page);
   await page.getByRole("alert").getByText("Not the file that was announced").waitFor();

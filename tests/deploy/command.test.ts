@@ -140,10 +140,10 @@ Deno.test("the same command goes on where it stopped; without Vault it says what
   assertMatch(text, /\d+ applied/);
   assertStringIncludes(
     text,
-    `or let something else POST to ${supabase.url}/functions/v1/media-worker each minute`,
+    `or have something else POST to ${supabase.url}/functions/v1/media-worker each minute`,
   );
   assertStringIncludes(text, "7 of 7 right");
-  assertStringIncludes(text, "No WhatsApp number is entered yet");
+  assertStringIncludes(text, "No WhatsApp number is assigned yet");
   assertEquals(api.functions.size, 5);
   assertEquals(
     Object.fromEntries(api.secrets),
@@ -181,7 +181,7 @@ Deno.test("the schedule is set once, follows the key, and is told to be off wher
   assertEquals(await scheduled(), [key, url, "media-worker"]);
 
   await superuser()`update cron.job set active = false`;
-  const [, statement] = /On again: (.*)/.exec((await again()).todo!)!;
+  const [, statement] = /on again: (.*)/.exec((await again()).todo!)!;
   await supabase.connect("postgres").unsafe(statement!);
   assertEquals(await again(), { done: "URL unchanged, key unchanged, job active" });
   await superuser()`drop schema net`;
@@ -223,7 +223,7 @@ Deno.test("a smoke test that fails says what to do, and the command fails", asyn
   assertStringIncludes(text, "403 invalid_signature instead of 404 not_found");
   assertStringIncludes(
     text,
-    "→ TWILIO_AUTH_TOKEN or TWILIO_WEBHOOK_URL of the functions are not those given",
+    "→ TWILIO_AUTH_TOKEN or TWILIO_WEBHOOK_URL differs from that of the functions",
   );
   await supabase.functions!.restart("twilio-media");
 });
@@ -236,7 +236,7 @@ Deno.test("a Storage that refuses residents' files shows at the deploy", async (
   assertEquals(refused.code, 1, refused.text);
   assertStringIncludes(refused.text, "6 of 7 right");
   assertStringIncludes(refused.text, "the upload failed: storage");
-  assertStringIncludes(refused.text, "Residents' files would be refused the same way");
+  assertStringIncludes(refused.text, "Residents' files would be refused too");
 });
 
 Deno.test("the trials leave no trace: neither the signed test message nor the file", async () => {

@@ -52,7 +52,7 @@ Deno.test("a project in order, under its legacy key too", async () => {
 });
 
 Deno.test("another token, account or URL at the functions than at the operator", async () => {
-  const token = "TWILIO_AUTH_TOKEN or TWILIO_WEBHOOK_URL of the functions are not those given here";
+  const token = "TWILIO_AUTH_TOKEN or TWILIO_WEBHOOK_URL differs from that of the functions";
   assertOnly(
     await withEnv("twilio-media", { TWILIO_AUTH_TOKEN: "0".repeat(32) }),
     "403 invalid_signature",
@@ -66,7 +66,7 @@ Deno.test("another token, account or URL at the functions than at the operator",
   assertOnly(
     await withEnv("twilio-media", { TWILIO_ACCOUNT_SID: `AC${"0".repeat(32)}` }),
     "403 forbidden",
-    "TWILIO_ACCOUNT_SID of the functions is not the one given here",
+    "TWILIO_ACCOUNT_SID differs from that of the functions",
   );
 });
 

@@ -220,7 +220,7 @@ test("mistake: a wrong key, no database, one that does not answer, a late clock"
   assertFinds(
     await doctor({ SUPABASE_SECRET_KEY: "sb_secret_wrong" }),
     "key_refused",
-    "no secret key of this project",
+    "not a secret key of this project",
   );
   const noDatabase = await doctor({ SUPABASE_DB_URL: undefined });
   assertEquals(noDatabase.code, 2);
@@ -231,7 +231,7 @@ test("mistake: a wrong key, no database, one that does not answer, a late clock"
   assert(!unreachable.output.includes("a-password"));
   for (const password of ["a/password", "a%password"]) {
     const malformed = await doctor({ SUPABASE_DB_URL: dead.replace("a-password", password) });
-    assertFinds(malformed, "database_unreachable", "SUPABASE_DB_URL is no URL: %-encode the password");
+    assertFinds(malformed, "database_unreachable", "SUPABASE_DB_URL is not a URL: %-encode the password");
     assert(!malformed.output.includes(password));
   }
   assertFinds(

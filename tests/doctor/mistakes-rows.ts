@@ -45,7 +45,7 @@ export const ROWS: Partial<Record<Problem, Mistake>> = {
       "pg_net has not sent the last calls",
     ],
   },
-  net_missing: { ways: [["drop table net.http_request_queue"]], says: ["pg_net is not here"] },
+  net_missing: { ways: [["drop table net.http_request_queue"]], says: ["pg_net is not installed"] },
   vault_secret_missing: {
     ways: [
       ["delete from vault.secrets where name = 'media_worker_key'"],
@@ -210,7 +210,7 @@ export const ROWS: Partial<Record<Problem, Mistake>> = {
     ways: [[
       "update auth.users set raw_app_meta_data = raw_app_meta_data || '{\"role\": \"superadmin\"}' where email like 'manager@m%'",
     ]],
-    says: ["1 users have no role that is known"],
+    says: ["1 users have an unknown role, or none"],
   },
   custody_unsealed: {
     ways: [[

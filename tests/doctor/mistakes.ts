@@ -18,7 +18,7 @@ export interface Mistake {
 const SCHEMA: Partial<Record<Problem, Mistake>> = {
   check_failed: {
     ways: [["drop function public.verify_custody(uuid, bigint, text)"]],
-    says: ["could not be found out: PostgresError 42883"],
+    says: ["could not be checked: PostgresError 42883"],
     also: ["function_missing"],
     alone: true,
   },

@@ -49,7 +49,7 @@ test(
     const asked = await run("--project-ref", "local", "--yes");
     assertEquals(asked.code, 0, asked.text);
     assert(/ok \| \d{2,} passed/.test(asked.text), asked.text);
-    assertStringIncludes(asked.text, "Throw it away");
+    assertStringIncludes(asked.text, "Delete it now");
 
     const again = await run("--project-ref", "local", "--yes");
     assertEquals(again.code, 2);

@@ -54,11 +54,11 @@ Deno.test("each command runs as docs write it, with nothing but .env.production 
   assertStringIncludes(reconcile.text, "messages came to our numbers");
   const verify = await command(["verify-file", `${root}package.json`], { files });
   assertEquals(verify.code, 1, verify.text);
-  assertStringIncludes(verify.text, "is no file that the system took in");
+  assertStringIncludes(verify.text, "was never taken in");
   const uninstall = await command(DRY, { files });
   assertEquals(uninstall.code, 0, uninstall.text);
   const deploy = await command(["deploy", "--project-ref", REF], { files });
-  assertStringIncludes(deploy.text, "Mend this in .env.production or the environment");
+  assertStringIncludes(deploy.text, "Fix this in .env.production or the environment");
   assertStringIncludes(deploy.text, "SUPABASE_ACCESS_TOKEN is not set");
   assert(!deploy.text.includes("SUPABASE_DB_URL is not set"), deploy.text);
 });
@@ -124,9 +124,9 @@ Deno.test("a password that is not encoded is told, and never shown", async () =>
     const url = DEAD.replace("s3cr3t", password);
     const { code, text } = await command(DRY, { env: { SUPABASE_DB_URL: url } });
     assertEquals(code, 2);
-    assertStringIncludes(text, "SUPABASE_DB_URL is no URL: %-encode the password");
+    assertStringIncludes(text, "SUPABASE_DB_URL is not a URL: %-encode the password");
     const given = await command([...DRY, "--db-url", url], {});
-    assertStringIncludes(given.text, "--db-url is no URL: %-encode the password");
+    assertStringIncludes(given.text, "--db-url is not a URL: %-encode the password");
   }
 });
 
