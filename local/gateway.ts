@@ -1,6 +1,7 @@
 /** The one public address: checks API keys, turns them into tokens, answers browsers' preflights, routes by prefix. */
 import type { AllKeys } from "./keys.ts";
 import type { Handler } from "./types.ts";
+import { json } from "./json.ts";
 
 export type ServiceName = "auth" | "rest" | "storage" | "realtime" | "functions";
 
@@ -124,7 +125,7 @@ async function checkJwt(request: Request, keys: AllKeys): Promise<Response | und
 const allowAll = { "access-control-allow-origin": "*" };
 
 function refuse(status: number, body: Record<string, unknown>): Response {
-  return Response.json(body, { status, headers: allowAll });
+  return json(body, { status, headers: allowAll });
 }
 
 function preflight(request: Request): Response {

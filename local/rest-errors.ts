@@ -1,4 +1,5 @@
 /** Errors as PostgREST answers them. */
+import { json } from "./json.ts";
 interface PostgresError extends Error {
   code: string;
   detail?: string;
@@ -75,5 +76,5 @@ export function refuse(
   hint: string | null = null,
 ): Response {
   const headers = status === 401 ? { "www-authenticate": "Bearer" } : undefined;
-  return Response.json({ code, details, hint, message }, { status, headers });
+  return json({ code, details, hint, message }, { status, headers });
 }

@@ -15,6 +15,7 @@ import { resumable } from "./storage/resumable.ts";
 import { describe, readableObject, serve, signedObject } from "./storage/serve.ts";
 import { Signer } from "./storage/tokens.ts";
 import { upload } from "./storage/upload.ts";
+import { json } from "./json.ts";
 
 /** Who may call a route at all: a verified token, anyone, or whoever holds a signed URL. */
 type Access = "token" | "optional" | "open";
@@ -137,12 +138,12 @@ async function dispatch(service: Service, request: Request, body: Body): Promise
     else if (route.operation.endsWith("_signed")) call.claims = { role: "service_role" };
     return await route.run(call);
   }
-  throw noSuchRoute(request.method, path);
+  return noSuchRoute(request.method, path + url.search);
 }
 
 async function uploadAs(call: Call, upsert: boolean): Promise<Response> {
   const { bucket, key, owner } = call;
-  return Response.json(await upload(call, { bucket, key, owner, upsert }));
+  return json(await upload(call, { bucket, key, owner, upsert }));
 }
 
 /** The token's owner uploads as the service role: limits hold, policies do not. */
@@ -154,7 +155,7 @@ async function uploadSigned(call: Call): Promise<Response> {
     "upload",
   );
   const { Key } = await upload(call, { bucket, key, owner, upsert: upsert ?? false });
-  return Response.json({ Key });
+  return json({ Key });
 }
 
 function route(methodAndPath: string, operation: string, access: Access, run: Route["run"]): Route {

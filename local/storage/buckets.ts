@@ -7,9 +7,11 @@ import {
   toStorageError,
 } from "./errors.ts";
 import { type Call, GLOBAL_SIZE_LIMIT, mustBeValidBucketName, type Tx } from "./request.ts";
+import { json } from "../json.ts";
 
+/** The server's answer has an empty text where a bucket has no owner. */
 const columns = (tx: Tx) =>
-  tx`id, name, owner, public, type, file_size_limit::float8, allowed_mime_types, created_at, updated_at`;
+  tx`id, name, coalesce(owner::text, '') as owner, public, file_size_limit::float8, allowed_mime_types, created_at, updated_at`;
 
 export async function createBucket(call: Call): Promise<Response> {
   const body = await call.json(["name"]);
@@ -27,15 +29,15 @@ export async function createBucket(call: Call): Promise<Response> {
     const error = toStorageError(failure);
     throw error.code === "ResourceAlreadyExists" ? bucketAlreadyExists() : error;
   });
-  return Response.json({ name });
+  return json({ name });
 }
 
 export async function listBuckets(call: Call): Promise<Response> {
   const query = call.url.searchParams;
   const sort = ["id", "name", "created_at", "updated_at"].find((each) => each === query.get("sortColumn"));
-  return Response.json(
+  return json(
     await call.asCaller((tx) =>
-      tx`select ${columns(tx)} from storage.buckets
+      tx`select ${columns(tx)}, type from storage.buckets
         where strpos(lower(name), lower(${query.get("search") ?? ""})) > 0
         order by ${tx(sort ?? "id")} ${tx.unsafe(query.get("sortOrder") === "desc" ? "desc" : "asc")}
         limit ${query.get("limit")}::int offset ${query.get("offset")}::int`
@@ -48,7 +50,7 @@ export async function getBucket(call: Call): Promise<Response> {
     tx`select ${columns(tx)} from storage.buckets where id = ${call.bucket}`
   );
   if (!bucket) throw noSuchBucket();
-  return Response.json(bucket);
+  return json(bucket);
 }
 
 export async function updateBucket(call: Call): Promise<Response> {
@@ -66,7 +68,7 @@ export async function updateBucket(call: Call): Promise<Response> {
     );
     if (count === 0) throw noSuchBucket();
   }
-  return Response.json({ message: "Successfully updated" });
+  return json({ message: "Successfully updated" });
 }
 
 /** The server queues this; here it is done when the answer comes. */
@@ -77,7 +79,7 @@ export async function emptyBucket(call: Call): Promise<Response> {
       delete from storage.objects where bucket_id = ${call.bucket} returning version`;
     await Promise.all(rows.map((row) => call.files.remove(row.version)));
   });
-  return Response.json({ message: "Empty bucket has been queued. Completion may take up to an hour." });
+  return json({ message: "Empty bucket has been queued. Completion may take up to an hour." });
 }
 
 export async function deleteBucket(call: Call): Promise<Response> {
@@ -88,7 +90,7 @@ export async function deleteBucket(call: Call): Promise<Response> {
   if (object) throw bucketNotEmpty();
   const { count } = await call.asCaller((tx) => tx`delete from storage.buckets where id = ${call.bucket}`);
   if (count === 0) throw noSuchBucket();
-  return Response.json({ message: "Successfully deleted" });
+  return json({ message: "Successfully deleted" });
 }
 
 /** Bytes, or text such as `50MB`; units are decimal. */

@@ -1,4 +1,5 @@
 import postgres from "postgres";
+import { json } from "../json.ts";
 
 /**
  * An answer other than success. Storage sends nearly all of them as HTTP 400 with the true code in the body;
@@ -17,7 +18,7 @@ export class StorageError extends Error {
 
   toResponse(): Response {
     const { statusCode, error, message, code } = this;
-    return Response.json({ statusCode: String(statusCode), error, message, code }, {
+    return json({ statusCode: String(statusCode), error, message, code }, {
       status: this.httpStatus,
     });
   }
@@ -55,8 +56,11 @@ export const entityTooLarge = (entity = "object") =>
   );
 /** A request that does not fit the route's schema: `headers must have required property 'authorization'`. */
 export const invalidRequest = (message: string) => new StorageError(400, "InvalidRequest", message, "Error");
+/** Fastify's own answer, in its own shape. */
 export const noSuchRoute = (method: string, path: string) =>
-  new StorageError(404, "InvalidRequest", `Route ${method}:${path} not found`, "Not Found", 404);
+  json({ message: `Route ${method}:${path} not found`, error: "Not Found", statusCode: 404 }, {
+    status: 404,
+  });
 
 /** Any failure as the StorageError a client sees; of a database error only 42501 shows its message. */
 export function toStorageError(failure: unknown): StorageError {

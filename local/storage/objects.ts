@@ -10,6 +10,7 @@ import {
   upsertObject,
 } from "./rows.ts";
 import { parseUserMetadata, probeUpload } from "./upload.ts";
+import { json } from "../json.ts";
 
 const UPLOAD_URL_SECONDS = 2 * 60 * 60;
 const NOT_VISIBLE = "Either the object does not exist or you do not have access to it";
@@ -22,7 +23,7 @@ export async function remove(call: Call): Promise<Response> {
     const exists = await call.asService((other) => findObject(other, call.bucket, call.key));
     throw exists ? accessDenied("Access denied") : noSuchKey();
   });
-  return Response.json({ message: "Successfully deleted" });
+  return json({ message: "Successfully deleted" });
 }
 
 /** Deletes those the caller may delete and answers with them; the others are passed over in silence. */
@@ -36,7 +37,7 @@ export async function removeMany(call: Call): Promise<Response> {
     await Promise.all(rows.map((row) => call.files.remove(row.version)));
     return rows;
   });
-  return Response.json(deleted.map(presented));
+  return json(deleted.map(presented));
 }
 
 /** A copy is checked by policies and triggers alone: not against the target's size or type limits. */
@@ -70,7 +71,7 @@ export async function copy(call: Call): Promise<Response> {
       return { object, replaced: current?.version };
     });
     if (replaced) await call.files.remove(replaced);
-    return Response.json({ Id: object.id, Key: `${to.bucket}/${to.key}`, ...presented(object) });
+    return json({ Id: object.id, Key: `${to.bucket}/${to.key}`, ...presented(object) });
   } catch (failure) {
     await call.files.remove(version);
     throw failure;
@@ -105,7 +106,7 @@ export async function move(call: Call): Promise<Response> {
     }
     await call.files.remove(source.version);
   }
-  return Response.json({ message: "Successfully moved", Id: source.id, Key: to.key });
+  return json({ message: "Successfully moved", Id: source.id, Key: to.key });
 }
 
 export async function list(call: Call): Promise<Response> {
@@ -117,7 +118,7 @@ export async function list(call: Call): Promise<Response> {
       ${folder.split("/").length}, ${Number(offset ?? 0)}, ${String(search ?? "")},
       ${column ?? "name"}, ${order ?? "asc"})`
   );
-  return Response.json(rows);
+  return json(rows);
 }
 
 /** Keys in order of name (or a time), page after page; with a delimiter, folders as one entry each. */
@@ -153,7 +154,7 @@ export async function listV2(call: Call): Promise<Response> {
   const hasNext = found.length > page && last !== undefined;
   const time = last && (column === "created_at" || column === "updated_at") ? last[column] : undefined;
   const key = (name: string) => name.replace(/\/$/, "").split("/").at(-1);
-  return Response.json({
+  return json({
     hasNext,
     ...(hasNext
       ? {
@@ -175,7 +176,7 @@ export async function sign(call: Call): Promise<Response> {
   await call.asCaller((tx) => mustFindObject(tx, call.bucket, call.key));
   // As sent, decoded by decodeURI: a needlessly encoded `%2C` stays so and the URL will not verify.
   const path = decodeURI(call.rawPath.split("/").slice(3).join("/"));
-  return Response.json({ signedURL: await signedPath(call, path, seconds) });
+  return json({ signedURL: await signedPath(call, path, seconds) });
 }
 
 export async function signMany(call: Call): Promise<Response> {
@@ -188,7 +189,7 @@ export async function signMany(call: Call): Promise<Response> {
       select name from storage.objects where bucket_id = ${call.bucket} and name = any(${paths})`
   );
   const visible = new Set(rows.map((row) => row.name));
-  return Response.json(
+  return json(
     await Promise.all(
       paths.map(async (path) =>
         visible.has(path)
@@ -204,7 +205,7 @@ export async function signUpload(call: Call): Promise<Response> {
   const { bucket, key, owner, upsert } = call;
   await probeUpload(call, { bucket, key, owner, upsert });
   const token = await call.service.signer.upload(`${bucket}/${key}`, owner, upsert, UPLOAD_URL_SECONDS);
-  return Response.json({ url: `/object/upload/sign/${bucket}/${key}?token=${token}`, token });
+  return json({ url: `/object/upload/sign/${bucket}/${key}?token=${token}`, token });
 }
 
 async function signedPath(call: Call, path: string, seconds: number): Promise<string> {

@@ -100,8 +100,19 @@ async function head(call: Call, signed: boolean): Promise<Response> {
   return answer(200, {
     "upload-offset": String(upload.offset),
     "upload-length": String(upload.length),
+    "upload-metadata": stringifyMetadata(upload.metadata),
     "cache-control": "no-store",
   });
+}
+
+/** As the server keeps it: what the client sent, and a cache control in any case. */
+function stringifyMetadata(metadata: Record<string, string>): string {
+  const kept = { ...metadata, cacheControl: cacheControlOf(metadata) };
+  return Object.entries(kept).map(([key, value]) => `${key} ${Buffer.from(value).toString("base64")}`).join();
+}
+
+function cacheControlOf({ cacheControl }: Record<string, string>): string {
+  return /^-?\d+$/.test(cacheControl ?? "") ? `max-age=${cacheControl}` : "no-cache";
 }
 
 /**
@@ -141,11 +152,11 @@ async function receive(
     upload.busy = false;
   }
   if (upload.offset < upload.length) return { "upload-offset": String(upload.offset) };
-  const { contentType, cacheControl, metadata } = upload.metadata;
+  const { contentType, metadata } = upload.metadata;
   const written = await call.files.describe(
     upload.version,
     contentType || "application/octet-stream",
-    /^-?\d+$/.test(cacheControl ?? "") ? `max-age=${cacheControl}` : "no-cache",
+    cacheControlOf(upload.metadata),
   );
   await completeUpload(call, target, upload.version, written, parseUserMetadata(metadata)).catch(
     (failure) => {

@@ -3,6 +3,7 @@ import type { Call } from "./request.ts";
 import { mustBeValidKey } from "./request.ts";
 import { mustFindObject, type StoredObject } from "./rows.ts";
 import { findBucket } from "./upload.ts";
+import { json } from "../json.ts";
 
 /** The object, if the caller may read it; a public bucket's objects are everybody's. */
 export async function readableObject(call: Call, publicRoute = false): Promise<StoredObject> {
@@ -58,7 +59,7 @@ export async function serve(call: Call, object: StoredObject, expires?: Date): P
 /** `info()` of supabase-js. */
 export function describe(object: StoredObject): Response {
   const { size, mimetype, cacheControl, eTag } = (object.metadata ?? {}) as Record<string, string>;
-  return Response.json({
+  return json({
     id: object.id,
     name: object.name,
     version: object.version,
