@@ -96,6 +96,10 @@ const signalNumber = (signal: string) => constants.signals[signal as keyof typeo
 
 async function main(): Promise<number> {
   const { mode, port, verbose, command } = parseArguments(Deno.args);
+  // given.ts has told the environment of a stack that others started
+  if (mode === "run" && Deno.env.get("GIVEN_STACK")) {
+    return (await new Deno.Command(command[0]!, { args: command.slice(1) }).spawn().status).code;
+  }
 
   let supabase: Supabase | undefined;
   let child: Deno.ChildProcess | undefined;

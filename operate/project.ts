@@ -121,7 +121,7 @@ export function readOptions<const Options extends ParseArgsOptionsConfig>(
 export function confirmByTyping(question: string, answer: string): void {
   if (!Deno.stdin.isTerminal()) {
     throw new UsageError(
-      "Nobody is here to be asked: say --yes to mean it, or --dry-run to see what it would do.",
+      "There is no terminal to confirm in: add --yes to go ahead, or --dry-run to see what it would do.",
     );
   }
   if (prompt(printable(question)) !== answer) {

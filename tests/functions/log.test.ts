@@ -4,12 +4,13 @@ import { announce, serviceFile } from "../support/files.ts";
 import { type Answer, call, until } from "../support/functions.ts";
 import { captureConsole } from "../support/handlers.ts";
 import { JobLine, type LogLine, parseLog } from "../support/log-lines.ts";
+import { testsNeeding } from "../support/needs.ts";
 import { withOwnTwilio } from "../support/own-twilio.ts";
 import { makeTicket, MUNICIPALITIES, ok, person, sample, SECRET_KEY } from "../support/stack.ts";
 import { accepted, newSender, post, send, settled, twilio, webhook } from "../support/whatsapp.ts";
 
 const LOG_FILE = `${Deno.env.get("LOCAL_SUPABASE_RUN")}/functions.log`;
-const isStandIn = await Deno.stat(LOG_FILE).then(() => true, () => false);
+const logTest = testsNeeding("the functions' log", import.meta.url);
 
 async function functionLog(): Promise<{ text: string; lines: LogLine[] }> {
   const text = (await Deno.readTextFile(LOG_FILE)).replaceAll(/^\[[a-z-]+\] /gm, "");
@@ -19,10 +20,9 @@ async function functionLog(): Promise<{ text: string; lines: LogLine[] }> {
 /** A field of a line, whichever sort it is. */
 const jobOf = (line: LogLine) => "file_id" in line ? line : undefined;
 
-Deno.test({
-  name: "every request and every job leaves one line, of a strict shape, with nothing of what was sent",
-  ignore: !isStandIn,
-  fn: async () => {
+logTest(
+  "every request and every job leaves one line, of a strict shape, with nothing of what was sent",
+  async () => {
     const word = `Woord${crypto.randomUUID().replaceAll("-", "")}`;
     const from = newSender();
     const message = { body: word, profile_name: word };
@@ -123,7 +123,7 @@ Deno.test({
     );
     assertEquals(alike[0], alike[1], "a GBV report's lines look otherwise");
   },
-});
+);
 
 Deno.test("a copy at Twilio that could not be removed is a line under the request's id, and the file is stored", async () => {
   await withOwnTwilio({

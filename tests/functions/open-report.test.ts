@@ -14,6 +14,9 @@ import {
 } from "../support/stack.ts";
 import { ticketFile } from "../support/files.ts";
 import { accepted, newSender, sampleFile, settled, ticketOf } from "../support/whatsapp.ts";
+import { testsNeeding } from "../support/needs.ts";
+
+const test = testsNeeding("the pretend Twilio", import.meta.url);
 
 const SEE_SENSITIVE: Role[] = ["admin", "saps_liaison"];
 
@@ -46,7 +49,7 @@ function refusals(ticketId: string, sid: string) {
 const otherThan = (slug: Slug) => SLUGS.find((other) => other !== slug)!;
 
 for (const slug of SLUGS) {
-  Deno.test(`${slug}: who reads a report, with its sender and without; each opening is recorded, and each refusal`, async () => {
+  test(`${slug}: who reads a report, with its sender and without; each opening is recorded, and each refusal`, async () => {
     for (const sensitive of [true, false]) {
       const { ticket, word, from, sid } = await report(slug, sensitive);
       let opened = 0, refused = 0;
@@ -104,7 +107,7 @@ for (const slug of SLUGS) {
   });
 }
 
-Deno.test("a list with one message that may not be read is not found, and nothing of it is opened", async () => {
+test("a list with one message that may not be read is not found, and nothing of it is opened", async () => {
   const manager = await person("manager");
   const hidden = await report("mbombela", true), foreign = await report("polokwane", false);
   const own = await report("mbombela", false);
@@ -114,7 +117,7 @@ Deno.test("a list with one message that may not be read is not found, and nothin
   assertEquals((await openings(own.ticket.id)).length, 0);
 });
 
-Deno.test("a ticket that does not exist is refused and recorded as a hidden one is", async () => {
+test("a ticket that does not exist is refused and recorded as a hidden one is", async () => {
   const manager = await person("manager");
   const hidden = await report("mbombela", true);
   const nowhere = crypto.randomUUID();
@@ -135,7 +138,7 @@ Deno.test("a ticket that does not exist is refused and recorded as a hidden one 
   assertEquals((await refusals(hidden.ticket.id, "")).length, 2);
 });
 
-Deno.test("where the record cannot be written nothing is opened", async () => {
+test("where the record cannot be written nothing is opened", async () => {
   const admin = await person("admin");
   const { ticket } = await report("mbombela", true);
   const refuse = (on: boolean) =>
@@ -155,7 +158,7 @@ Deno.test("where the record cannot be written nothing is opened", async () => {
   assertEquals((await open(admin, { ticket_id: ticket.id })).status, 200);
 });
 
-Deno.test("bad requests are told so: both, neither, too many, no id", async () => {
+test("bad requests are told so: both, neither, too many, no id", async () => {
   const admin = await person("admin");
   const sid = `MM${"a".repeat(32)}`, id = crypto.randomUUID();
   for (
@@ -175,7 +178,7 @@ Deno.test("bad requests are told so: both, neither, too many, no id", async () =
   assertRefused(await call("open-report", { body: { ticket_id: id } }), "unauthorized");
 });
 
-Deno.test("where a municipality asks for a second factor, its GBV reports and files are shown with one only", async () => {
+test("where a municipality asks for a second factor, its GBV reports and files are shown with one only", async () => {
   const { ticket } = await report("polokwane", true);
   const liaison = await person("saps_liaison", "polokwane"),
     elsewhere = await person("saps_liaison", "mbombela");
@@ -214,7 +217,7 @@ Deno.test("where a municipality asks for a second factor, its GBV reports and fi
 });
 
 for (const slug of SLUGS) {
-  Deno.test(`${slug}: any staff member hides a ticket at once, and only police liaison and admins take it back`, async () => {
+  test(`${slug}: any staff member hides a ticket at once, and only police liaison and admins take it back`, async () => {
     for (const role of ROLES) {
       const who = await person(role, slug);
       const { ticket } = await report(slug, false);
@@ -253,7 +256,7 @@ for (const slug of SLUGS) {
   });
 }
 
-Deno.test("a message moves with its files to another ticket of the same sender, or a new one, by managers and admins", async () => {
+test("a message moves with its files to another ticket of the same sender, or a new one, by managers and admins", async () => {
   const manager = await person("manager"),
     worker = await person("field_worker"),
     stranger = await person("manager", "polokwane");
@@ -285,7 +288,7 @@ Deno.test("a message moves with its files to another ticket of the same sender, 
   assertEquals((await move(manager, first.ticket.id)).data, first.ticket.id);
 });
 
-Deno.test("a description that was the message's words goes with it; one that staff wrote stays", async () => {
+test("a description that was the message's words goes with it; one that staff wrote stays", async () => {
   const manager = await person("manager"), from = newSender();
   const first = await report("mbombela", false, from);
   await accepted(from, MUNICIPALITIES.mbombela.number, {
@@ -318,7 +321,7 @@ Deno.test("a description that was the message's words goes with it; one that sta
   assertEquals(await description(fresh), "Hole in Main Road");
 });
 
-Deno.test("a message that moves into a sensitive ticket is hidden at once; out of it only police liaison and admins bring it", async () => {
+test("a message that moves into a sensitive ticket is hidden at once; out of it only police liaison and admins bring it", async () => {
   const manager = await person("manager"), admin = await person("admin");
   const from = newSender();
   const pothole = await report("mbombela", false, from), gbv = await report("mbombela", true, from);
@@ -345,7 +348,7 @@ Deno.test("a message that moves into a sensitive ticket is hidden at once; out o
   assertEquals(await read(manager), [{ body: null }] as never, "its words do not come back");
 });
 
-Deno.test("police liaison and admins see that the same sender has other tickets, and nobody else does", async () => {
+test("police liaison and admins see that the same sender has other tickets, and nobody else does", async () => {
   const from = newSender();
   const pothole = await report("mbombela", false, from), gbv = await report("mbombela", true, from);
   for (const role of ROLES) {
@@ -365,7 +368,7 @@ Deno.test("police liaison and admins see that the same sender has other tickets,
   await ticketFile(admin, pothole.ticket.id);
 });
 
-Deno.test("a ticket is unread while a resident wrote later than somebody read it", async () => {
+test("a ticket is unread while a resident wrote later than somebody read it", async () => {
   const worker = await person("field_worker"), citizen = await person("citizen");
   const { ticket } = await report("mbombela", false);
   const unread = async () => {

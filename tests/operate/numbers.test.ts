@@ -82,7 +82,7 @@ Deno.test("a number for GBV is added and removed only by who means it", async ()
   await changesNothing(async () => {
     const unasked = await command(...add);
     assertEquals(unasked.code, 2, unasked.text);
-    assertStringIncludes(unasked.text, "say --yes to mean it, or --dry-run");
+    assertStringIncludes(unasked.text, "add --yes to go ahead, or --dry-run");
     const mistyped = await typing(freshNumber(), ...add.slice(1));
     assertEquals(mistyped.code, 2, mistyped.text);
     assertStringIncludes(

@@ -5,6 +5,9 @@ import { assert, assertEquals, assertStringIncludes } from "../../support/assert
 import { ok, person, sha256 } from "../../support/stack.ts";
 import { accepted, newSender, sampleFile, settled, twilio } from "../../support/whatsapp.ts";
 import { GENERAL, MiB, objectsAt, sampleOf } from "./support.ts";
+import { testsNeeding } from "../../support/needs.ts";
+
+const test = testsNeeding("the pretend Twilio", import.meta.url);
 
 /** Reasons that no further try can mend; the others are tried again. */
 const FINAL = ["payload_too_large"];
@@ -72,7 +75,7 @@ const FAULTS: Fault[] = [
 ];
 
 for (const { what, file, faults, reasons } of FAULTS) {
-  Deno.test(`a medium ${what} is not stored, staff see why, and the one beside it arrives`, async () => {
+  test(`a medium ${what} is not stored, staff see why, and the one beside it arrives`, async () => {
     const good = await sampleFile("burst-pipe-detail.png");
     const sent = await accepted(newSender(), GENERAL, {
       files: [await file(), good],
@@ -97,7 +100,7 @@ for (const { what, file, faults, reasons } of FAULTS) {
   });
 }
 
-Deno.test("a medium that Twilio does not know yet just after the webhook arrives all the same", async () => {
+test("a medium that Twilio does not know yet just after the webhook arrives all the same", async () => {
   const file = await sampleOf("image/jpeg");
   const options = { faults: { not_found_first: 2 } };
   const sent = await accepted(newSender(), GENERAL, { files: [file], options });
@@ -105,7 +108,7 @@ Deno.test("a medium that Twilio does not know yet just after the webhook arrives
   assertEquals([record!.status, record!.sha256], ["stored", await sha256(file.bytes)]);
 });
 
-Deno.test("credentials go to api.twilio.com and never to the CDN", async () => {
+test("credentials go to api.twilio.com and never to the CDN", async () => {
   const files = [await sampleOf("image/jpeg"), await sampleFile("burst-pipe-detail.png")];
   const options = { media_faults: [null, { redirect_to: "https://mms.twiliocdn.com/x" }] };
   const sent = await accepted(newSender(), GENERAL, { files, options });
@@ -117,7 +120,7 @@ Deno.test("credentials go to api.twilio.com and never to the CDN", async () => {
   assertEquals(log.filter(({ leak }) => leak), []);
 });
 
-Deno.test("Twilio's copies are kept unless asked otherwise", async () => {
+test("Twilio's copies are kept unless asked otherwise", async () => {
   const sent = await accepted(newSender(), GENERAL, { files: [await sampleOf("image/jpeg")] });
   assertEquals((await settled(sent.message_sid, 1))[0]!.status, "stored");
   assertEquals(
@@ -170,7 +173,7 @@ const AS_THEY_ARE: [what: string, file: Fault["file"], stored: string, warning: 
 ];
 
 for (const [what, file, stored, warning] of AS_THEY_ARE) {
-  Deno.test(`a resident's file is never refused for its type: ${what} is kept, under what it is, and staff are told`, async () => {
+  test(`a resident's file is never refused for its type: ${what} is kept, under what it is, and staff are told`, async () => {
     const { type, bytes } = await file();
     const sent = await accepted(newSender(), GENERAL, { files: [{ type, bytes }] });
     const [record] = await settled(sent.message_sid, 1);

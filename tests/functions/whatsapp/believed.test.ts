@@ -19,8 +19,11 @@ import {
   webhookHeaders,
 } from "../../support/whatsapp.ts";
 import { GBV, GENERAL, refused, sampleOf, WEBHOOK } from "./support.ts";
+import { testsNeeding } from "../../support/needs.ts";
 
-Deno.test("what Twilio did not sign is refused before anything is looked up, and nothing is stored", async () => {
+const test = testsNeeding("the pretend Twilio", import.meta.url);
+
+test("what Twilio did not sign is refused before anything is looked up, and nothing is stored", async () => {
   const from = newSender();
   const file = await sampleOf("image/jpeg");
   const files = [file];
@@ -77,7 +80,7 @@ Deno.test("what Twilio did not sign is refused before anything is looked up, and
   assertEquals((await post(params, signature)).status, 200, "unchanged it is good");
 });
 
-Deno.test("what is signed is refused only for a number or an account that is not ours", async () => {
+test("what is signed is refused only for a number or an account that is not ours", async () => {
   const from = newSender();
   const files = [await sampleOf("image/jpeg")];
   const cases: [what: string, sent: Promise<{ status: number; body: string }>, code: Code][] = [
@@ -95,7 +98,7 @@ Deno.test("what is signed is refused only for a number or an account that is not
   });
 });
 
-Deno.test("an odd thing in a message loses neither its words nor its other files", async () => {
+test("an odd thing in a message loses neither its words nor its other files", async () => {
   const url = (host: string) => `https://${host}/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1`;
   const files = [await sampleOf("image/jpeg"), await sampleFile("burst-pipe-detail.png")];
   const elsewhere = [
@@ -140,7 +143,7 @@ Deno.test("an odd thing in a message loses neither its words nor its other files
   }
 });
 
-Deno.test("a webhook of 2 MB, of another type, or by another method is refused", async () => {
+test("a webhook of 2 MB, of another type, or by another method is refused", async () => {
   const params = webhook(newSender(), GENERAL, { Body: "x".repeat(2_000_000) });
   const small = webhook(newSender(), GENERAL);
   await storesNothing(async () => {
@@ -161,7 +164,7 @@ Deno.test("a webhook of 2 MB, of another type, or by another method is refused",
   });
 });
 
-Deno.test("no browser may call the webhook", async () => {
+test("no browser may call the webhook", async () => {
   const answer = await call("twilio-media", {
     method: "OPTIONS",
     headers: { origin: Deno.env.get("ALLOWED_ORIGINS")!.split(",")[0]! },
@@ -170,7 +173,7 @@ Deno.test("no browser may call the webhook", async () => {
 });
 
 for (const [what, number] of [["general", GENERAL], ["GBV", GBV]] as const) {
-  Deno.test(`a replay of a message to the ${what} number adds nothing and gets the same answer`, async () => {
+  test(`a replay of a message to the ${what} number adds nothing and gets the same answer`, async () => {
     const file = await sampleOf("image/jpeg");
     const sent = await accepted(newSender(), number, { files: [file] });
     const before = await settled(sent.message_sid, 1);
@@ -183,7 +186,7 @@ for (const [what, number] of [["general", GENERAL], ["GBV", GBV]] as const) {
     assertEquals(await mediaOf(sent.message_sid), before);
   });
 
-  Deno.test(`deliveries at once of one message to the ${what} number are one message`, async () => {
+  test(`deliveries at once of one message to the ${what} number are one message`, async () => {
     const files = [await sampleOf("image/jpeg"), await sampleFile("burst-pipe-detail.png")];
     const from = newSender();
     const { message_sid } = await send(from, number, { files, options: { deliver: false } });
@@ -200,7 +203,7 @@ for (const [what, number] of [["general", GENERAL], ["GBV", GBV]] as const) {
   });
 }
 
-Deno.test("three messages of one sender at once open one ticket", async () => {
+test("three messages of one sender at once open one ticket", async () => {
   const from = newSender();
   const file = await sampleOf("image/jpeg");
   const sent = await Promise.all([1, 2, 3].map(() => accepted(from, GENERAL, { files: [file] })));

@@ -3,6 +3,9 @@ import { assert, assertEquals } from "../../support/assert.ts";
 import { anonymous, MUNICIPALITIES, ok, person, ROLES, service, SLUGS } from "../../support/stack.ts";
 import { accepted, newSender, ticketOf } from "../../support/whatsapp.ts";
 import { change } from "./support.ts";
+import { testsNeeding } from "../../support/needs.ts";
+
+const test = testsNeeding("the pretend Twilio", import.meta.url);
 
 const COLUMNS = "message_sid, ticket_id, kind, body, latitude, longitude, place, received_at";
 const SEE_SENSITIVE = ["admin", "saps_liaison"];
@@ -21,7 +24,7 @@ async function conversation(to: string) {
 for (const slug of SLUGS) {
   const { number, gbvNumber } = MUNICIPALITIES[slug];
 
-  Deno.test(`${slug}: each role reads the messages of the tickets it reads, words of ordinary ones alone`, async () => {
+  test(`${slug}: each role reads the messages of the tickets it reads, words of ordinary ones alone`, async () => {
     const ordinary = await conversation(number), sensitive = await conversation(gbvNumber);
     for (const [what, { ticket, word }] of Object.entries({ ordinary, sensitive })) {
       for (const of of SLUGS) {
@@ -66,7 +69,7 @@ for (const slug of SLUGS) {
     ]);
   });
 
-  Deno.test(`${slug}: a ticket that turns sensitive loses its clear words and places in the same transaction`, async () => {
+  test(`${slug}: a ticket that turns sensitive loses its clear words and places in the same transaction`, async () => {
     const { ticket, word, from, message_sid } = await conversation(number);
     const before = await ok(
       service.from("inbound_messages").select("encrypted_payload").eq("message_sid", message_sid).single(),
@@ -109,7 +112,7 @@ for (const slug of SLUGS) {
   });
 }
 
-Deno.test("the first words that come are the ticket's description, and a message moves the ticket to the top", async () => {
+test("the first words that come are the ticket's description, and a message moves the ticket to the top", async () => {
   const { number } = MUNICIPALITIES.mbombela, from = newSender();
   const place = await accepted(from, number, {
     body: "",
@@ -126,7 +129,7 @@ Deno.test("the first words that come are the ticket's description, and a message
   assertEquals(row!.updated_at, row!.last_message_at);
 });
 
-Deno.test("1,600 characters of any Unicode come back as they were", async () => {
+test("1,600 characters of any Unicode come back as they were", async () => {
   const words = Array.from(
     { length: 800 },
     (_, i) => String.fromCodePoint([0x1f600 + i % 60, 0x202e, 0x0301, 0xe000 + i, 0x61][i % 5]!),
@@ -142,7 +145,7 @@ Deno.test("1,600 characters of any Unicode come back as they were", async () => 
   assertEquals(body, words);
 });
 
-Deno.test("what a resident wrote is never changed, by the database's owner neither; its clear words can only go", async () => {
+test("what a resident wrote is never changed, by the database's owner neither; its clear words can only go", async () => {
   const { message_sid } = await conversation(MUNICIPALITIES.mbombela.number);
   const { database } = await import("../../support/functions.ts");
   for (

@@ -21,6 +21,9 @@ import {
   ticketOf,
 } from "../../support/whatsapp.ts";
 import { change, GBV, GENERAL, sampleOf } from "./support.ts";
+import { testsNeeding } from "../../support/needs.ts";
+
+const test = testsNeeding("the pretend Twilio", import.meta.url);
 
 /** Every row of every table that the bundle writes, as text. */
 async function everything(): Promise<string> {
@@ -56,7 +59,7 @@ async function traces(text: string): Promise<string[]> {
 for (const slug of SLUGS) {
   const { gbvNumber, number, id: tenant } = MUNICIPALITIES[slug];
 
-  Deno.test(`${slug}: a report to the GBV number is sensitive, sealed, and answered neutrally`, async () => {
+  test(`${slug}: a report to the GBV number is sensitive, sealed, and answered neutrally`, async () => {
     const from = newSender();
     const word = `Geslaan${crypto.randomUUID().replaceAll("-", "")}`;
     const name = `Nomsa${crypto.randomUUID().slice(0, 8)}`;
@@ -90,7 +93,7 @@ for (const slug of SLUGS) {
     assert(!reply.includes(ticket.tracking_number));
   });
 
-  Deno.test(`${slug}: phone and staff see the same of the general number, with a GBV report elsewhere and without`, async () => {
+  test(`${slug}: phone and staff see the same of the general number, with a GBV report elsewhere and without`, async () => {
     const views = [];
     for (const reports of [true, false]) {
       const from = newSender();
@@ -109,7 +112,7 @@ for (const slug of SLUGS) {
     assertStringIncludes(views[0]!.reply, "REFERENCE");
   });
 
-  Deno.test(`${slug}: a message to a ticket that has been made sensitive is sensitive as well, and the phone shows no difference`, async () => {
+  test(`${slug}: a message to a ticket that has been made sensitive is sensitive as well, and the phone shows no difference`, async () => {
     const from = newSender();
     const ticket = await ticketOf((await accepted(from, number)).message_sid);
     await change(ticket.id, { is_sensitive: true });
@@ -125,7 +128,7 @@ for (const slug of SLUGS) {
     for (const trace of await traces(word)) assert(!dump.includes(trace), `in the clear: ${trace}`);
   });
 
-  Deno.test(`${slug}: a message to the GBV number never joins an ordinary ticket`, async () => {
+  test(`${slug}: a message to the GBV number never joins an ordinary ticket`, async () => {
     const from = newSender();
     const ordinary = await ticketOf((await accepted(from, number)).message_sid);
     const report = await ticketOf((await accepted(from, gbvNumber)).message_sid);
@@ -138,7 +141,7 @@ for (const slug of SLUGS) {
   });
 }
 
-Deno.test("the words of a sensitive report and its sender leave the function sealed only", async () => {
+test("the words of a sensitive report and its sender leave the function sealed only", async () => {
   const from = newSender();
   const word = `Geslaan${crypto.randomUUID().replaceAll("-", "")}`;
   const calls: Promise<string>[] = [];
@@ -159,7 +162,7 @@ Deno.test("the words of a sensitive report and its sender leave the function sea
   }
 });
 
-Deno.test("a message to the GBV number is on a sensitive ticket even where the URL names an ordinary one", async () => {
+test("a message to the GBV number is on a sensitive ticket even where the URL names an ordinary one", async () => {
   const ordinary = await makeTicket("mbombela");
   const file = await sampleOf("image/jpeg");
   const sent = await accepted(newSender(), GBV, { ticket_id: ordinary.id, files: [file] });
@@ -169,7 +172,7 @@ Deno.test("a message to the GBV number is on a sensitive ticket even where the U
   assert((await ticketOf(sent.message_sid)).is_sensitive, "police liaison does not learn of the report");
 });
 
-Deno.test("a sender's number is nowhere in the clear for ordinary reports either", async () => {
+test("a sender's number is nowhere in the clear for ordinary reports either", async () => {
   const from = newSender();
   await accepted(from, GENERAL);
   const dump = await everything();

@@ -14,8 +14,11 @@ import {
   webhook,
 } from "../../support/whatsapp.ts";
 import { change, GBV, GENERAL } from "./support.ts";
+import { testsNeeding } from "../../support/needs.ts";
 
-Deno.test("the reply is in the municipality's language, or the one the ticket was given since", async () => {
+const test = testsNeeding("the pretend Twilio", import.meta.url);
+
+test("the reply is in the municipality's language, or the one the ticket was given since", async () => {
   const english = newSender();
   assertMatch(replyOf(await accepted(english, GENERAL)), /^Thank you.*TKT-/);
   assertMatch(replyOf(await accepted(newSender(), GBV)), /^Thank you/);
@@ -45,7 +48,7 @@ async function minutesPass(messageSid: string): Promise<void> {
   );
 }
 
-Deno.test("only the message that opens a ticket is answered with the reference; follow-ups are thanked once in ten minutes", async () => {
+test("only the message that opens a ticket is answered with the reference; follow-ups are thanked once in ten minutes", async () => {
   for (const made of ["ordinary", "sensitive"]) {
     const from = newSender();
     const atOnce = await Promise.all([1, 2, 3].map(() => accepted(from, GENERAL)));
@@ -66,7 +69,7 @@ Deno.test("only the message that opens a ticket is answered with the reference; 
   }
 });
 
-Deno.test("a GBV number only ever thanks, as a follow-up to any number is thanked", async () => {
+test("a GBV number only ever thanks, as a follow-up to any number is thanked", async () => {
   const from = newSender();
   const first = await accepted(from, GBV);
   assertEquals(replyOf(first), REPLIES.en.received);
@@ -75,14 +78,14 @@ Deno.test("a GBV number only ever thanks, as a follow-up to any number is thanke
   assertEquals(replyOf(await accepted(from, GBV)), REPLIES.en.received);
 });
 
-Deno.test("two machines that answer each other fall silent", async () => {
+test("two machines that answer each other fall silent", async () => {
   const from = newSender();
   let answered = 0;
   for (let n = 0; n < 20; n++) if (!isSilent(await accepted(from, GENERAL))) answered++;
   assertEquals(answered, 1);
 });
 
-Deno.test("STOP and HELP open no ticket and are not answered", async () => {
+test("STOP and HELP open no ticket and are not answered", async () => {
   for (const OptOutType of ["STOP", "HELP"]) {
     const sent = await accepted(newSender(), GENERAL, { body: OptOutType, params: { OptOutType } });
     assert(isSilent(sent));
@@ -93,7 +96,7 @@ Deno.test("STOP and HELP open no ticket and are not answered", async () => {
   }
 });
 
-Deno.test("the database takes every language that we reply in, for tickets and municipalities, and no word that is none", async () => {
+test("the database takes every language that we reply in, for tickets and municipalities, and no word that is none", async () => {
   const { id } = await ticketOf((await accepted(newSender(), GENERAL)).message_sid);
   for (const language of Object.keys(REPLIES)) await change(id, { language });
   const { error } = await service.from("tickets").update({ language: "english" }).eq("id", id);
@@ -105,7 +108,7 @@ Deno.test("the database takes every language that we reply in, for tickets and m
   assertEquals(tickets!.rule, municipalities!.rule);
 });
 
-Deno.test("the reply is TwiML as Twilio reads it", async () => {
+test("the reply is TwiML as Twilio reads it", async () => {
   const answer = await post(webhook(newSender(), GENERAL));
   assertMatch(answer.headers.get("content-type") ?? "", /^text\/xml/);
   assert(replyOf({ body: answer.text }));

@@ -5,8 +5,11 @@ import { withOwnTwilio } from "../../support/own-twilio.ts";
 import { ok, sample, service, sha256 } from "../../support/stack.ts";
 import { mediaOf, newSender, sampleFile, send } from "../../support/whatsapp.ts";
 import { GBV, GENERAL, MiB, refused, sampleOf } from "./support.ts";
+import { testsNeeding } from "../../support/needs.ts";
 
-Deno.test("an API key fetches and deletes media in the auth token's place", async () => {
+const test = testsNeeding("the pretend Twilio", import.meta.url);
+
+test("an API key fetches and deletes media in the auth token's place", async () => {
   const apiKey = { sid: `SK${"1".repeat(32)}`, secret: crypto.randomUUID() };
   const expected = `Basic ${btoa(`${apiKey.sid}:${apiKey.secret}`)}`;
   const seen: string[] = [];
@@ -35,7 +38,7 @@ Deno.test("an API key fetches and deletes media in the auth token's place", asyn
   });
 });
 
-Deno.test("TWILIO_DELETE_MEDIA=true removes Twilio's copy of what is stored, and keeps what is not", async () => {
+test("TWILIO_DELETE_MEDIA=true removes Twilio's copy of what is stored, and keeps what is not", async () => {
   await withOwnTwilio({ env: { TWILIO_DELETE_MEDIA: "true" } }, async (own) => {
     for (const to of [GENERAL, GBV]) {
       const files = [
@@ -59,7 +62,7 @@ Deno.test("TWILIO_DELETE_MEDIA=true removes Twilio's copy of what is stored, and
 });
 
 for (const setting of [undefined, "false", "", "no"]) {
-  Deno.test(`TWILIO_DELETE_MEDIA=${setting} keeps Twilio's copy`, async () => {
+  test(`TWILIO_DELETE_MEDIA=${setting} keeps Twilio's copy`, async () => {
     await withOwnTwilio({ env: { TWILIO_DELETE_MEDIA: setting } }, async (own) => {
       const sent = await send(newSender(), GENERAL, { files: [await sampleOf("image/jpeg")] }, own.twilio);
       await own.finished();
@@ -71,7 +74,7 @@ for (const setting of [undefined, "false", "", "no"]) {
 
 const STORAGE = "/storage/v1/object/";
 
-Deno.test("Twilio's copy is kept where the stored bytes read back are others, or cannot be read", async () => {
+test("Twilio's copy is kept where the stored bytes read back are others, or cannot be read", async () => {
   const other = () => new Response(sample().stream(), { headers: { "content-type": "image/jpeg" } });
   const none = () => Response.json({ statusCode: "500", error: "x", message: "x" }, { status: 400 });
   for (const instead of [other, none]) {
@@ -86,7 +89,7 @@ Deno.test("Twilio's copy is kept where the stored bytes read back are others, or
   }
 });
 
-Deno.test("while Storage is down Twilio is answered, and each medium stays to be tried again", async () => {
+test("while Storage is down Twilio is answered, and each medium stays to be tried again", async () => {
   const down: [what: string, answer: () => Response][] = [
     ["refuses", () => Response.json({ statusCode: "500", error: "x", message: "x" }, { status: 500 })],
     ["is gone", () => {
@@ -109,7 +112,7 @@ Deno.test("while Storage is down Twilio is answered, and each medium stays to be
   }
 });
 
-Deno.test("while the database is down Twilio is told so, rather than that all is well", async () => {
+test("while the database is down Twilio is told so, rather than that all is well", async () => {
   await withOwnTwilio({
     onFetch: ({ url }) => {
       if (url.includes("/rest/v1/")) throw new TypeError("connection refused");

@@ -17,9 +17,12 @@ import {
   webhook,
 } from "../../support/whatsapp.ts";
 import { GENERAL, MiB, sampleOf } from "./support.ts";
+import { testsNeeding } from "../../support/needs.ts";
+
+const test = testsNeeding("the pretend Twilio", import.meta.url);
 
 for (const slug of SLUGS) {
-  Deno.test(`${slug}: a message without media opens a ticket with its words and is answered with the reference`, async () => {
+  test(`${slug}: a message without media opens a ticket with its words and is answered with the reference`, async () => {
     const body = `Gebarste pyp ${crypto.randomUUID()}`;
     const sent = await accepted(newSender(), MUNICIPALITIES[slug].number, { body });
     const ticket = await ticketOf(sent.message_sid);
@@ -31,7 +34,7 @@ for (const slug of SLUGS) {
     assertEquals(await mediaOf(sent.message_sid), []);
   });
 
-  Deno.test(`${slug}: one medium arrives in evidence with the hash of the bytes that were sent`, async () => {
+  test(`${slug}: one medium arrives in evidence with the hash of the bytes that were sent`, async () => {
     const file = await sampleFile("burst-pipe.jpg");
     const sent = await accepted(newSender(), MUNICIPALITIES[slug].number, { files: [file] });
     const [record] = await settled(sent.message_sid, 1);
@@ -55,7 +58,7 @@ for (const slug of SLUGS) {
   });
 }
 
-Deno.test("ten media, and the rest of the accepted types, each stored whole under its own type", async () => {
+test("ten media, and the rest of the accepted types, each stored whole under its own type", async () => {
   const names = Object.keys(SAMPLES) as Sample[];
   const files = await Promise.all(names.map(sampleFile));
   const voice = await sampleFile("voice-note.ogg");
@@ -81,7 +84,7 @@ Deno.test("ten media, and the rest of the accepted types, each stored whole unde
   }));
 });
 
-Deno.test("a medium of 15 MiB arrives whole, with the right hash", async () => {
+test("a medium of 15 MiB arrives whole, with the right hash", async () => {
   const file = await sampleOf("image/jpeg", 15 * MiB);
   const sent = await accepted(newSender(), GENERAL, { files: [file] });
   const [record] = await settled(sent.message_sid, 1);
@@ -91,7 +94,7 @@ Deno.test("a medium of 15 MiB arrives whole, with the right hash", async () => {
   assertEquals(await sha256(await ok(service.storage.from(bucket).download(path))), hash);
 });
 
-Deno.test("Twilio is answered before its media are fetched", async () => {
+test("Twilio is answered before its media are fetched", async () => {
   const file = await sampleFile("burst-pipe-detail.png");
   const sent = await accepted(newSender(), GENERAL, {
     files: [file],
@@ -103,7 +106,7 @@ Deno.test("Twilio is answered before its media are fetched", async () => {
   assertEquals((await settled(sent.message_sid, 1))[0]!.status, "stored");
 });
 
-Deno.test("SMS and MMS arrive like WhatsApp, in a thread of their own", async () => {
+test("SMS and MMS arrive like WhatsApp, in a thread of their own", async () => {
   const from = newSender();
   const file = await sampleOf("image/jpeg");
   const mms = await twilio.sendMessage({ from, to: GENERAL, body: "Pothole", files: [file] });
@@ -117,25 +120,25 @@ Deno.test("SMS and MMS arrive like WhatsApp, in a thread of their own", async ()
   assertEquals([tickets[2] === tickets[0], tickets[1] === tickets[0]], [true, false]);
 });
 
-Deno.test("a number behind a Messaging Service works", async () => {
+test("a number behind a Messaging Service works", async () => {
   const options = { messaging_service_sid: `MG${"0".repeat(32)}` };
   const sent = await accepted(newSender(), MUNICIPALITIES.polokwane.number, { options });
   assertEquals((await ticketOf(sent.message_sid)).tenant_id, MUNICIPALITIES.polokwane.id);
 });
 
-Deno.test("a sender whose number WhatsApp withholds is served, and found again", async () => {
+test("a sender whose number WhatsApp withholds is served, and found again", async () => {
   const from = `ZA.${crypto.randomUUID().replaceAll("-", "")}`;
   const first = await accepted(from, GENERAL);
   const second = await accepted(from, GENERAL);
   assertEquals((await ticketOf(first.message_sid)).id, (await ticketOf(second.message_sid)).id);
 });
 
-Deno.test("parameters nobody has announced, and empty ones, do not matter", async () => {
+test("parameters nobody has announced, and empty ones, do not matter", async () => {
   const params = { Latitude: "-25.47", ButtonText: "", NewThing: "of next year", ReferralBody: "ad" };
   await accepted(newSender(), GENERAL, { params });
 });
 
-Deno.test("the whole webhook is kept, sealed: the current key opens it", async () => {
+test("the whole webhook is kept, sealed: the current key opens it", async () => {
   const from = newSender();
   const params = webhook(from, GENERAL, {
     Body: "Ongelyk: é, 水, 📷 & 100% + 'quotes'",

@@ -4,6 +4,9 @@ import { storesNothing } from "../../support/functions.ts";
 import { makeTicket, MUNICIPALITIES, ok, service, type Slug, SLUGS } from "../../support/stack.ts";
 import { accepted, newSender, send, settled, ticketOf, twilio } from "../../support/whatsapp.ts";
 import { age, change, GBV, GENERAL, refused, sampleOf, WEBHOOK } from "./support.ts";
+import { testsNeeding } from "../../support/needs.ts";
+
+const test = testsNeeding("the pretend Twilio", import.meta.url);
 
 /** The ticket of a first message, and what a second one finds after something happened to it. */
 async function followUp(
@@ -18,14 +21,14 @@ async function followUp(
 }
 
 for (const slug of SLUGS) {
-  Deno.test(`${slug}: a follow-up joins the sender's open ticket`, async () => {
+  test(`${slug}: a follow-up joins the sender's open ticket`, async () => {
     for (const status of ["open", "in_progress", "escalated"]) {
       const { first, second } = await followUp((id) => change(id, { status }), { slug });
       assertEquals(second, first, status);
     }
   });
 
-  Deno.test(`${slug}: a follow-up to a resolved or closed ticket opens a new one`, async () => {
+  test(`${slug}: a follow-up to a resolved or closed ticket opens a new one`, async () => {
     for (const status of ["resolved", "closed"]) {
       const { first, second } = await followUp((id) => change(id, { status }), { slug });
       assertNotEquals(second, first, status);
@@ -33,14 +36,14 @@ for (const slug of SLUGS) {
   });
 }
 
-Deno.test("a follow-up joins a ticket of nearly 7 days, and not one older", async () => {
+test("a follow-up joins a ticket of nearly 7 days, and not one older", async () => {
   const young = await followUp((id) => age(id, "6 days 23 hours"));
   assertEquals(young.second, young.first);
   const old = await followUp((id) => age(id, "7 days 1 minute"));
   assertNotEquals(old.second, old.first);
 });
 
-Deno.test("of several open tickets a follow-up joins the youngest", async () => {
+test("of several open tickets a follow-up joins the youngest", async () => {
   const from = newSender();
   const older = await ticketOf((await accepted(from, GENERAL)).message_sid);
   await change(older.id, { status: "resolved" });
@@ -51,7 +54,7 @@ Deno.test("of several open tickets a follow-up joins the youngest", async () => 
   assertEquals((await ticketOf((await accepted(from, GENERAL)).message_sid)).id, younger.id);
 });
 
-Deno.test("a message never joins another sender's ticket, nor one of another municipality", async () => {
+test("a message never joins another sender's ticket, nor one of another municipality", async () => {
   const sender = await followUp(() => Promise.resolve(), { next: { from: newSender() } });
   assertNotEquals(sender.second, sender.first);
   const { number, id } = MUNICIPALITIES.polokwane;
@@ -63,7 +66,7 @@ Deno.test("a message never joins another sender's ticket, nor one of another mun
   assertEquals(tenant_id, id);
 });
 
-Deno.test("SMS and WhatsApp are two channels, and two numbers two threads", async () => {
+test("SMS and WhatsApp are two channels, and two numbers two threads", async () => {
   const from = newSender();
   const whatsapp = await ticketOf((await accepted(from, GENERAL)).message_sid);
   const sms = await twilio.sendMessage({ body: "Pothole", from, to: GENERAL });
@@ -72,7 +75,7 @@ Deno.test("SMS and WhatsApp are two channels, and two numbers two threads", asyn
   assertEquals((await ticketOf((await accepted(from, GENERAL)).message_sid)).id, whatsapp.id);
 });
 
-Deno.test("a sender whose number WhatsApp hides from now on joins the same ticket, by the ids that came with both", async () => {
+test("a sender whose number WhatsApp hides from now on joins the same ticket, by the ids that came with both", async () => {
   const from = newSender(), id = `ZA.${newSender().slice(1)}`, parent = `ZA.9${newSender().slice(1)}`;
   const first = await ticketOf((await accepted(from, GENERAL)).message_sid);
   const both = { params: { ExternalUserId: id, ParentExternalUserId: parent } };
@@ -88,7 +91,7 @@ Deno.test("a sender whose number WhatsApp hides from now on joins the same ticke
 });
 
 for (const slug of SLUGS) {
-  Deno.test(`${slug}: ?ticket_id= names the ticket, if it is the municipality's own and Twilio signed it`, async () => {
+  test(`${slug}: ?ticket_id= names the ticket, if it is the municipality's own and Twilio signed it`, async () => {
     const { number } = MUNICIPALITIES[slug];
     const other = slug === "mbombela" ? "polokwane" : "mbombela";
     const own = await makeTicket(slug);
