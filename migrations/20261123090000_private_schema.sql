@@ -1,8 +1,8 @@
 -- Schema private, which the API does not expose: what was here before us, the lock that migrations take, and who the caller is.
--- Everything that decides about access asks those last functions, which read the verified token's app_metadata and nothing else
--- (user_metadata can be edited by its user).
+-- Everything that decides about access calls those last functions, which read only the verified token's app_metadata
+-- (users can edit user_metadata).
 
--- Names that must be free, or left here by our own uninstall. All are looked at before anything is made.
+-- Names that must be free, or left here by our own uninstall. All are checked before anything is created.
 do $$
 declare
   taken text;
@@ -44,13 +44,13 @@ begin
   end if;
 end
 $$;
--- Functions look each other up by name as their caller.
+-- Functions find each other by name, as their caller.
 grant usage on schema private to anon, authenticated, service_role;
 
--- What a migration needs for itself: waits briefly and lets others pass in between, since all who come later queue up behind
--- who waits. With policies: supautils lets postgres make and drop policies and triggers on tables of auth, storage and realtime,
--- and locks all tables that it lets be changed so at the first such statement, whichever it is about, until the end of the
--- transaction. Here they are locked beforehand, so that no login waits long and none is deadlocked.
+-- The tables that a migration needs for itself. It waits briefly and pauses in between, because everybody who comes later queues
+-- behind a waiting lock. With policies: supautils lets postgres create and drop policies and triggers on tables of auth, storage
+-- and realtime. At the first such statement, on whatever table, it locks all of those tables until the end of the transaction.
+-- Locking them beforehand keeps logins from waiting long, and from deadlocks.
 create function private.lock_tables(targets text[], with_policies boolean default true)
   returns void
   language plpgsql volatile
@@ -107,17 +107,17 @@ begin
 end
 $$;
 comment on function private.lock_tables(text[], boolean) is
-  'For migrations: locks tables (''NAME in MODE mode''), and those that policies lock, or gives up after some 30 seconds. Nobody waits for a try longer than 250 ms.';
+  'For migrations: locks tables (''NAME in MODE mode''), and those that policies lock, or gives up after about 30 seconds. A try makes nobody wait longer than 250 ms.';
 select private.lock_tables('{}');
 
 comment on table private.adoption is
-  'What was here before us, so that the uninstall leaves it and gives it back as it was: the schema, the table tickets and its columns.';
+  'What existed before us, so that the uninstall restores it: the schema, the table tickets and its columns.';
 alter table private.adoption enable row level security;
 create policy "nobody reads what was adopted" on private.adoption for all to public using (false);
 revoke all on private.adoption from public, anon, authenticated, service_role;
 
--- These and other helpers of policies are in plpgsql: a SQL function with a search_path of its own is neither inlined nor its
--- plan kept, and takes ten times as long, in every query of every user.
+-- These and other helpers of policies are in plpgsql: a SQL function with its own search_path is not inlined and its plan is not
+-- kept, which takes ten times as long, in every query of every user.
 create function private.safe_uuid(value text)
   returns uuid
   language plpgsql immutable parallel safe
@@ -129,7 +129,7 @@ begin
   end;
 end
 $$;
-comment on function private.safe_uuid(text) is 'The text as a uuid, or NULL where it is none: odd input is refused, not an error.';
+comment on function private.safe_uuid(text) is 'The text as a uuid, or NULL if it is not one: malformed input is refused, not an error.';
 
 create function private.caller_tenant()
   returns uuid
@@ -137,13 +137,13 @@ create function private.caller_tenant()
   set search_path = ''
 as $$
 begin
-  -- a token without a user is nobody's, whatever else it says
+  -- a token without a user counts for nothing, whatever else it says
   return case
     when private.safe_uuid(auth.jwt() ->> 'sub') is not null then private.safe_uuid(auth.jwt() -> 'app_metadata' ->> 'tenant_id')
   end;
 end
 $$;
-comment on function private.caller_tenant() is 'The municipality in the caller''s token; NULL means no access to anything, and is what a token without a user gets.';
+comment on function private.caller_tenant() is 'The municipality in the caller''s token. NULL, also for a token without a user, means no access to anything.';
 
 create function private.caller_role()
   returns text
@@ -173,7 +173,7 @@ end
 $$;
 comment on function private.caller_is_staff() is 'Whether the caller works for the municipality or its police liaison.';
 
--- SECURITY DEFINER: what the municipality asks for is looked up for callers who may not read municipalities.
+-- SECURITY DEFINER: looks up the municipality's setting for callers who may not read municipalities.
 create function private.caller_sees_sensitive()
   returns boolean
   language plpgsql stable parallel safe security definer
@@ -188,10 +188,10 @@ begin
 end
 $$;
 comment on function private.caller_sees_sensitive() is
-  'Whether the caller may read gender-based violence reports and their files: police liaison and admins, signed in with a second factor where their municipality asks for it.';
+  'Whether the caller may read gender-based violence reports and their files: police liaison and admins, signed in with a second factor if their municipality requires it.';
 
--- Postgres lets everybody execute a new function, and a project may have default privileges that let its API's roles;
--- here each one is granted by name, in this and every later migration.
+-- Postgres lets everybody execute a new function, and a project's default privileges may let the API roles too. Here, and in
+-- every later migration, each grant is explicit.
 revoke execute on function
   private.lock_tables(text[], boolean),
   private.safe_uuid(text),

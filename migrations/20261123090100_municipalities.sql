@@ -1,4 +1,4 @@
--- Municipalities: the tenants. The id is what a user's app_metadata.tenant_id names.
+-- Municipalities: the tenants. A user's app_metadata.tenant_id is the id of one.
 
 select private.lock_tables('{}');
 
@@ -6,7 +6,7 @@ create table if not exists public.municipalities (
   id uuid primary key default gen_random_uuid(),
   slug text not null unique check (slug ~ '^[a-z][a-z0-9-]{1,62}$'),
   name text not null check (length(name) between 1 and 200),
-  -- the official languages that are written
+  -- the official written languages
   language text not null default 'en'
     check (language in ('af', 'en', 'nr', 'nso', 'ss', 'st', 'tn', 'ts', 've', 'xh', 'zu')),
   gbv_requires_mfa boolean not null default false,
@@ -15,7 +15,7 @@ create table if not exists public.municipalities (
 );
 comment on table public.municipalities is 'Tenants. Every other table belongs to one by tenant_id.';
 comment on column public.municipalities.language is
-  'Language of tickets opened by WhatsApp, and so of the replies; those in a language that shared/twilio/replies.ts lacks are in English.';
+  'Language of tickets opened by WhatsApp, and so of the replies; English if shared/twilio/replies.ts lacks the language.';
 comment on column public.municipalities.gbv_requires_mfa is
   'Whether GBV reports and their files are shown only to those signed in with a second factor (aal2).';
 

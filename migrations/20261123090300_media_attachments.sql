@@ -40,7 +40,7 @@ create table if not exists public.media_attachments (
   constraint media_attachments_path_key unique (bucket, path),
   constraint media_attachments_medium_key unique (message_sid, media_index),
   constraint media_attachments_ticket_fkey foreign key (tenant_id, ticket_id) references public.tickets (tenant_id, id),
-  -- the pattern is a constant: one made of the row's ids would be compiled anew for every row, at 2 ms each
+  -- the pattern is a constant: one built from the row's ids would be compiled for every row, at 2 ms each
   constraint media_attachments_path_check check (
     starts_with(path, tenant_id || '/' || file_id || '/')
     and substr(path, 75) ~ '^[A-Za-z0-9_][A-Za-z0-9._-]{0,179}$'
@@ -61,7 +61,7 @@ create table if not exists public.media_attachments (
 );
 create index if not exists media_attachments_created_at_idx on public.media_attachments (tenant_id, created_at desc);
 create index if not exists media_attachments_ticket_idx on public.media_attachments (tenant_id, ticket_id);
--- one a kind of work, so that none waits behind another's backlog (claim_media_work)
+-- one index per kind of work, so that none waits behind another's backlog (claim_media_work)
 create index if not exists media_attachments_due_moves_idx on public.media_attachments (next_attempt_at)
   where next_attempt_at is not null and (moved_from is not null or (status = 'stored' and is_sensitive and bucket <> 'gbv-evidence'));
 create index if not exists media_attachments_due_transfers_idx on public.media_attachments (next_attempt_at)
@@ -78,7 +78,7 @@ create index if not exists media_attachments_sha256_idx on public.media_attachme
 create index if not exists media_attachments_created_by_idx on public.media_attachments (created_by, tenant_id, created_at) where created_by is not null;
 create index if not exists media_attachments_announced_idx on public.media_attachments (created_by) where status = 'pending' and created_by is not null;
 
--- as for tickets: no estimate tells how much GBV evidence there is
+-- as for tickets: no estimate reveals how much GBV evidence there is
 alter table public.media_attachments
   alter column ticket_id set statistics 0,
   alter column bucket set statistics 0,
@@ -106,28 +106,28 @@ alter table public.media_attachments
   alter column tenant_id set statistics 0;
 
 comment on table public.media_attachments is
-  'Every file, announced, stored or failed. Written by functions only; readable by those who may read the file.';
+  'Every file, announced, stored or failed. Only functions write it; people who may read the file may read its row.';
 comment on column public.media_attachments.filename is 'The original name, any Unicode; the name in `path` is its safe form.';
 comment on column public.media_attachments.content_type is 'Declared at first; what Storage recorded once the file has landed.';
 comment on column public.media_attachments.file_size is 'Bytes. Declared at first (NULL for WhatsApp); what Storage recorded once the file has landed.';
 comment on column public.media_attachments.sha256 is 'Of the bytes, hex, computed by us; never the one a browser declared.';
 comment on column public.media_attachments.declared_sha256 is 'What the browser said it would upload, hex.';
 comment on column public.media_attachments.next_attempt_at is
-  'When the media worker looks at the row (again); a lease while somebody works on it; NULL when nothing is left to do. An announced upload is given 24 hours.';
-comment on column public.media_attachments.attempts is 'Tries so far, those that died on the way included.';
+  'When the row is due for the media worker; a lease while it is being worked on; NULL when nothing is left to do. An announced upload has 24 hours.';
+comment on column public.media_attachments.attempts is 'Tries so far, including those that died.';
 comment on column public.media_attachments.is_sensitive is
-  'GBV evidence: its ticket is sensitive, or it lies in gbv-evidence. Kept by triggers in the transaction that changes either.';
-comment on column public.media_attachments.moved_from is 'The bucket of an old copy that is yet to be deleted.';
-comment on column public.media_attachments.last_error is 'Stable code of why the last attempt failed; shown to staff.';
+  'GBV evidence: its ticket is sensitive, or it is in gbv-evidence. Triggers maintain it in the transaction that changes either.';
+comment on column public.media_attachments.moved_from is 'The bucket of an old copy that has not been deleted yet.';
+comment on column public.media_attachments.last_error is 'Stable code for why the last attempt failed; shown to staff.';
 comment on column public.media_attachments.custody_salt is
-  'Salt of the commitments to this file''s name and path in its custody records. NULL once they were lawfully destroyed.';
+  'Salt of the commitments to this file''s name and path in its custody records. NULL once lawfully destroyed.';
 comment on column public.media_attachments.read_back_at is 'When the stored bytes were last read back and hashed; due again after 90 days (READ_BACK_DAYS).';
 comment on column public.media_attachments.read_back_sha256 is 'SHA-256 of the bytes read back then. If it is not sha256, the stored file was altered.';
 comment on column public.media_attachments.created_by is
   'The user who uploaded it. No foreign key: evidence outlives the account.';
 
--- A file is GBV evidence by its bucket, or because its ticket is sensitive and it is yet to be moved. The row says so itself,
--- so that policies on files, stored objects and records need no join. The ticket's row stays the truth: two triggers follow it.
+-- A file is GBV evidence by its bucket, or because its ticket is sensitive and it has not been moved yet. The row itself says so,
+-- so that policies on files, stored objects and records need no join. The ticket's row is the source: two triggers follow it.
 --
 -- SECURITY DEFINER: the answer must not depend on whether the writer may see the ticket.
 create function private.follow_own_ticket()
@@ -148,13 +148,13 @@ begin
 end
 $$;
 comment on function private.follow_own_ticket() is
-  'Trigger: a new file, or one that goes to another ticket or bucket, is as sensitive as its ticket and bucket are.';
+  'Trigger: a new file, or one that moves to another ticket or bucket, is as sensitive as its ticket and bucket.';
 revoke execute on function private.follow_own_ticket() from public, anon, authenticated, service_role;
 
 create trigger media_follow_ticket_insert
   before insert on public.media_attachments
   for each row execute function private.follow_own_ticket();
--- no list of columns: one that another trigger changes is not in the statement's
+-- no column list: a column that another trigger changes is not in the statement's
 create trigger media_follow_ticket_update
   before update on public.media_attachments
   for each row when ((new.ticket_id, new.bucket, new.is_sensitive) is distinct from (old.ticket_id, old.bucket, old.is_sensitive))
@@ -162,7 +162,7 @@ create trigger media_follow_ticket_update
 
 -- By statement, and comparing rows: whatever made a ticket sensitive (the flag, its category, a trigger of an adopted table),
 -- its files follow in the same transaction.
--- SECURITY DEFINER: whoever changes a ticket has no right to write files.
+-- SECURITY DEFINER: a user who changes a ticket has no right to write files.
 create function private.follow_changed_tickets()
   returns trigger
   language plpgsql security definer
@@ -178,7 +178,7 @@ begin
   if changed is null then
     return null;
   end if;
-  -- Every file is touched, so that one whose storing is not committed yet is waited for; the trigger above then judges it.
+  -- Every file is touched, so that this waits for one that is just being stored; the trigger above then decides.
   update public.media_attachments m
   set is_sensitive = not m.is_sensitive
   from unnest(changed) c (ticket_id), public.tickets t
@@ -187,14 +187,14 @@ begin
 end
 $$;
 comment on function private.follow_changed_tickets() is
-  'Trigger: the files of tickets that turned sensitive are hidden at once, and due to be moved to gbv-evidence.';
+  'Trigger: hides the files of tickets that turned sensitive at once, and makes them due to be moved to gbv-evidence.';
 revoke execute on function private.follow_changed_tickets() from public, anon, authenticated, service_role;
 
 create trigger tickets_files_follow
   after update on public.tickets referencing old table as old_rows new table as new_rows
   for each statement execute function private.follow_changed_tickets();
 
--- Files that an uninstall has kept, once: tickets may have turned sensitive since.
+-- Once, files that an uninstall kept: tickets may have turned sensitive since.
 update public.media_attachments m set is_sensitive = true
 where not m.is_sensitive
   and (m.bucket = 'gbv-evidence' or exists (select 1 from public.tickets t where t.id = m.ticket_id and t.is_sensitive));

@@ -30,7 +30,7 @@ create unique index if not exists custody_records_seq_idx on public.custody_reco
 create index if not exists custody_records_unsealed_idx on public.custody_records (tenant_id, recorded_at, id) where seq is null;
 create index if not exists custody_records_file_id_idx on public.custody_records (file_id, recorded_at);
 create index if not exists custody_records_url_signed_idx on public.custody_records (tenant_id, recorded_at desc) where event = 'url_signed';
--- no estimate tells how much GBV evidence was looked at
+-- no estimate reveals how much GBV evidence was read
 alter table public.custody_records
   alter column id set statistics 0,
   alter column seq set statistics 0,
@@ -46,10 +46,10 @@ alter table public.custody_records
 
 comment on table public.custody_records is
   'Append-only: receipt, storing, hashing, moves, each signed URL of GBV evidence, failures. The leaves of each municipality''s Merkle tree. No API role writes, changes or deletes them; tampering by a superuser is detected.';
-comment on column public.custody_records.id is 'A UUID whose first 48 bits are the time: no count of other municipalities'' records can be read from it.';
+comment on column public.custody_records.id is 'A UUID whose first 48 bits are the time. It does not reveal how many records other municipalities have.';
 comment on column public.custody_records.seq is 'Place in the municipality''s log, from 1; NULL until sealed. By time: recorded_at.';
-comment on column public.custody_records.user_id is 'The user who acted; NULL for what the system did, in whoever''s transaction. No foreign key: the record outlives the account.';
-comment on column public.custody_records.ticket_id is 'The ticket that was acted on, of a record that is not of one file.';
+comment on column public.custody_records.user_id is 'The user who acted; NULL for what the system did, in anybody''s transaction. No foreign key: the record outlives the account.';
+comment on column public.custody_records.ticket_id is 'The ticket, for a record that is not about one file.';
 comment on column public.custody_records.hash is 'The leaf hash, hex: SHA-256 of a zero byte and private.custody_leaf().';
 
 create table if not exists private.custody_logs (
@@ -76,7 +76,7 @@ alter table public.custody_records enable row level security;
 alter table private.custody_logs enable row level security;
 alter table private.custody_nodes enable row level security;
 
--- Ordinary and GBV evidence share a log: who may not know of GBV evidence sees none of it, or its gaps would tell.
+-- Ordinary and GBV evidence share a log. People who may not know of GBV evidence see none of it: gaps would give it away.
 create policy "police liaison and admins see what happened to files" on public.custody_records
   for select to authenticated
   using (tenant_id = (select private.caller_tenant()) and (select private.caller_sees_sensitive()));
@@ -92,7 +92,7 @@ revoke all on public.custody_records from anon, authenticated, service_role;
 revoke all on private.custody_logs, private.custody_nodes from public, anon, authenticated, service_role;
 grant select on public.custody_records to authenticated, service_role;
 
--- `or replace`, here and below: the uninstall leaves what keeps and verifies records.
+-- `or replace`, here and below: the uninstall keeps what protects and verifies records.
 create or replace function private.refuse_change()
   returns trigger
   language plpgsql
@@ -102,7 +102,7 @@ begin
   raise exception using errcode = '42501', message = format('%s: records of evidence are kept', tg_table_name);
 end
 $$;
-comment on function private.refuse_change() is 'Trigger: keeps even the tables'' owner from changing records by mistake.';
+comment on function private.refuse_change() is 'Trigger: stops even the tables'' owner from changing records by mistake.';
 revoke execute on function private.refuse_change() from public, anon, authenticated, service_role;
 
 create or replace trigger custody_records_kept
@@ -124,7 +124,7 @@ create or replace trigger custody_nodes_append_only
   before update or delete or truncate on private.custody_nodes
   for each statement execute function private.refuse_change();
 
--- Nor does a file's row, or a message, go by mistake.
+-- Nor can a file's row be deleted by mistake.
 create or replace trigger media_attachments_kept
   before delete or truncate on public.media_attachments
   for each statement execute function private.refuse_change();
@@ -171,7 +171,7 @@ begin
   return encode(sha256(salt || convert_to(value, 'UTF8')), 'hex');
 end
 $$;
-comment on function private.commitment(bytea, text) is 'What stands in the log for a personal detail: SHA-256, hex, of salt and text. NULL without a salt.';
+comment on function private.commitment(bytea, text) is 'What the log holds in place of a personal detail: SHA-256, hex, of salt and text. NULL without a salt.';
 revoke execute on function private.commitment(bytea, text) from public, anon, authenticated, service_role;
 grant execute on function private.commitment(bytea, text) to authenticated;
 
@@ -212,9 +212,9 @@ $$;
 comment on function private.new_record_id() is 'An id that sorts by time, so that the index grows at its end.';
 revoke execute on function private.new_record_id() from public, anon, authenticated, service_role;
 
--- The functions that write records. What the system does and what a person does are told apart by the function that is
--- called, never by the role or the claims a transaction happens to have: an upload with a user's own token commits as that
--- user, and the receipt that a deferred trigger writes then is still not the user's act.
+-- The functions that write records. Which function is called decides whether the system or a person acted, never the role or
+-- claims of the transaction: an upload with a user's own token commits as that user, but the receipt that a deferred trigger then
+-- writes is not the user's act.
 create function private.append_custody_record(
   tenant_id uuid, event text, details jsonb, file_id uuid, ticket_id uuid, user_id uuid, user_role text
 )
@@ -240,8 +240,8 @@ comment on function private.append_custody_record(uuid, text, jsonb, uuid, uuid,
 revoke execute on function private.append_custody_record(uuid, text, jsonb, uuid, uuid, uuid, text)
   from public, anon, authenticated, service_role;
 
--- SECURITY DEFINER: nobody has the right to write records, or they could write what they like. No role may call it: triggers
--- and functions of this schema do, as its owner.
+-- SECURITY DEFINER: nobody may write records directly, or they could write anything. No role may call it: triggers and functions
+-- of this schema do, as its owner.
 create function private.record_system_event(
   tenant_id uuid, event text, details jsonb default '{}', file_id uuid default null, ticket_id uuid default null
 )
@@ -254,12 +254,12 @@ begin
 end
 $$;
 comment on function private.record_system_event(uuid, text, jsonb, uuid, uuid) is
-  'Records what the system did. The record names no user, whoever''s transaction it is written in.';
+  'Records what the system did. The record names no user, in anybody''s transaction.';
 revoke execute on function private.record_system_event(uuid, text, jsonb, uuid, uuid)
   from public, anon, authenticated, service_role;
 
--- SECURITY DEFINER: as record_system_event. A user's role may call it, since functions that run as the caller do, so it checks
--- everything that it writes.
+-- SECURITY DEFINER: as record_system_event. Users may call it, because functions that run as the caller do, so it checks everything
+-- that it writes.
 create function private.record_user_event(
   tenant_id uuid, event text, details jsonb default '{}', file_id uuid default null, ticket_id uuid default null
 )
@@ -268,7 +268,7 @@ create function private.record_user_event(
   set search_path = ''
 as $$
 begin
-  -- a user's record is of their own municipality, and only of what users do; a token without a user is nobody's
+  -- a user's record is of their own municipality, and only of what users do; a token without a user counts for nothing
   if (select auth.uid()) is null
     or tenant_id is distinct from private.caller_tenant()
     or event not in ('url_signed', 'certified', 'bundled', 'retried', 'report_opened', 'report_refused', 'marked_sensitive', 'message_moved')

@@ -22,7 +22,7 @@ begin
   insert into private.custody_logs (tenant_id, size, root) values (seal_custody.tenant_id, 0, sha256(''))
   on conflict do nothing;
   if only_file is null then
-    -- somebody else is sealing: then this need not
+    -- somebody else is sealing already
     select l.size into old_size from private.custody_logs l where l.tenant_id = seal_custody.tenant_id for update skip locked;
     if not found then
       return 0;
@@ -68,7 +68,7 @@ begin
 end
 $$;
 comment on function private.seal_custody(uuid, uuid, integer) is
-  'Gives up to `batch` unsealed records of a municipality, or all of one file, their place in its log; how many. One sealer at a time: a second one returns 0, or for one file waits.';
+  'Gives up to `batch` unsealed records of a municipality, or all of one file, their place in its log, and returns how many. One sealer at a time: a second one returns 0, or for one file waits.';
 revoke execute on function private.seal_custody(uuid, uuid, integer) from public, anon, authenticated, service_role;
 grant execute on function private.seal_custody(uuid, uuid, integer) to authenticated; -- a certificate seals its file's records
 
@@ -96,7 +96,7 @@ begin
   return 0;
 end
 $$;
-comment on function public.seal_custody(integer) is 'Seals a batch of one municipality that has unsealed records; how many it sealed, 0 when there is nothing to do.';
+comment on function public.seal_custody(integer) is 'Seals a batch of one municipality that has unsealed records. Returns how many; 0 when there is nothing to do.';
 revoke execute on function public.seal_custody(integer) from public, anon, authenticated, service_role;
 grant execute on function public.seal_custody(integer) to service_role;
 
@@ -143,7 +143,7 @@ comment on function private.custody_range(uuid, bigint, bigint) is
   'MTH(D[low:high]) of RFC 9162, for ranges that its trees are made of: `low` is a multiple of the largest power of two that fits. One read a complete subtree. NULL where records or nodes are missing.';
 revoke execute on function private.custody_range(uuid, bigint, bigint) from public, anon, authenticated, service_role;
 
--- SECURITY DEFINER: reads nodes, which no API role may. It gives away hashes alone.
+-- SECURITY DEFINER: reads nodes, which no API role may. It reveals only hashes.
 create or replace function private.custody_root(tenant_id uuid, size bigint)
   returns text
   language plpgsql stable security definer

@@ -1,7 +1,7 @@
 -- A court bundle: a ticket's files, each with its certificate, in one zip. The dashboard makes it in the browser, `npm run bundle`
 -- with the secret key; both record here first what they hand out.
 
--- SECURITY DEFINER: no API role writes names of who asked, or what the system did.
+-- SECURITY DEFINER: no API role writes the name of the person who asked, or what the system did.
 create function private.record_bundle(tenant_id uuid, files uuid[], requested_by text, messages_sha256 text)
   returns uuid
   language plpgsql volatile security definer
@@ -21,7 +21,7 @@ begin
     if (select auth.uid()) is not null then
       perform private.record_user_event(record_bundle.tenant_id, 'bundled', details, file);
     elsif (select auth.jwt()) ->> 'role' in ('authenticated', 'anon') then
-      raise exception using errcode = '42501', message = 'a token without a user is nobody''s';
+      raise exception using errcode = '42501', message = 'the token names no user';
     else
       perform private.record_system_event(record_bundle.tenant_id, 'bundled', details, file);
     end if;
@@ -34,7 +34,7 @@ begin
 end
 $$;
 comment on function private.record_bundle(uuid, uuid[], text, text) is
-  'Records that the caller hands files out in a bundle, with a commitment to who asked for it, and seals these records. Refuses a user of another municipality.';
+  'Records that the caller hands out files in a bundle, with a commitment to who asked for it, and seals these records. Refuses a user of another municipality.';
 revoke execute on function private.record_bundle(uuid, uuid[], text, text) from public, anon, authenticated, service_role;
 grant execute on function private.record_bundle(uuid, uuid[], text, text) to authenticated, service_role;
 

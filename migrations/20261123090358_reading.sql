@@ -1,4 +1,4 @@
--- Reading files: who may be given a signed URL of which, and the record that is written before a URL of GBV evidence exists.
+-- Reading files: who may get a signed URL of which file, and the record that is written before a URL of GBV evidence exists.
 
 create view public.evidence_access_log with (security_invoker = true) as
 select
@@ -7,7 +7,7 @@ select
   r.recorded_at as accessed_at
 from public.custody_records r
 where r.event = 'url_signed';
-comment on view public.evidence_access_log is 'Every signed URL of GBV evidence: who was given it, in what role, when, for how many seconds.';
+comment on view public.evidence_access_log is 'Every signed URL of GBV evidence: who got it, in what role, when, and for how many seconds.';
 revoke all on public.evidence_access_log from anon, authenticated, service_role;
 grant select on public.evidence_access_log to authenticated, service_role;
 
@@ -27,7 +27,7 @@ begin
     raise exception using errcode = 'PT400', message = 'invalid_request', detail = 'files: 1 to 100';
   end if;
   for ordinal, wanted in select f.ordinality::integer - 1, f.value from jsonb_array_elements(files) with ordinality f loop
-    -- row-level security decides; what may not be read does not exist
+    -- row-level security decides; what the caller may not read does not exist
     if wanted ? 'file_id' then
       select m.* into file from public.media_attachments m
       where m.file_id = private.safe_uuid(wanted ->> 'file_id') and m.status = 'stored';
@@ -57,6 +57,6 @@ begin
 end
 $$;
 comment on function public.open_evidence(jsonb, text, integer) is
-  'Which of the files ({file_id} or {bucket, path}, at most 100) the caller may be given URLs of, in the order asked; notes each GBV one. expires_in in seconds: 1 to 86400, default 3600; for GBV evidence at most 900, default 300.';
+  'Which of the files ({file_id} or {bucket, path}, at most 100) the caller may get URLs of, in the order asked; records each GBV one. expires_in in seconds: 1 to 86400, default 3600; for GBV evidence at most 900, default 300.';
 revoke execute on function public.open_evidence(jsonb, text, integer) from public, anon, authenticated, service_role;
 grant execute on function public.open_evidence(jsonb, text, integer) to authenticated;

@@ -1,5 +1,5 @@
--- Messages: which number belongs to which municipality, what residents wrote, and by whom a ticket was opened. A message is kept
--- sealed as it came; of an ordinary ticket its words and place also stand in the clear, readable as the ticket is.
+-- Messages: which number belongs to which municipality, what residents wrote, and who opened a ticket. A message is kept sealed as
+-- it came; for an ordinary ticket its text and place are also kept in the clear, readable like the ticket.
 
 select private.lock_tables('{public.tickets in share row exclusive mode}');
 
@@ -11,7 +11,7 @@ create table public.whatsapp_numbers (
 );
 create index whatsapp_numbers_tenant_id_idx on public.whatsapp_numbers (tenant_id);
 comment on table public.whatsapp_numbers is
-  'Numbers that residents write to, without the whatsapp: prefix. A report that is opened at a sensitive one is GBV.';
+  'Numbers that residents write to, without the whatsapp: prefix. A report that is opened at a sensitive number is GBV.';
 alter table public.whatsapp_numbers enable row level security;
 create policy "admins see their municipality's numbers" on public.whatsapp_numbers
   for select to authenticated
@@ -64,20 +64,20 @@ alter table public.inbound_messages
   alter column latitude set statistics 0,
   alter column longitude set statistics 0,
   alter column place set statistics 0,
-  -- so that few leftovers are always looked for in the index, whatever share of the table they were yesterday
+  -- so that the planner always finds the few leftovers by the index, whatever their share of the table was yesterday
   alter column sealed_with set statistics 0,
   alter column channel_number set statistics 0;
 comment on table public.inbound_messages is
-  'Every message of Twilio''s webhook, once. Staff read the clear columns of ordinary tickets'' messages; of a sensitive one they are empty.';
+  'Every message of Twilio''s webhook, once. Staff read the clear columns of ordinary tickets'' messages; a sensitive ticket''s are empty.';
 comment on column public.inbound_messages.ticket_id is 'NULL for STOP and HELP, which open no ticket.';
 comment on column public.inbound_messages.channel is 'whatsapp, sms or another of Twilio''s.';
-comment on column public.inbound_messages.sender_id is 'The person, as far as the identities of their messages tell. Readable by nobody.';
+comment on column public.inbound_messages.sender_id is 'The person, as far as the identities in their messages show. Readable by nobody.';
 comment on column public.inbound_messages.sender_refs is 'Keyed hashes of the identities that the message carried; not numbers. Readable by nobody.';
 comment on column public.inbound_messages.kind is 'text, location, contact, reply (a button or a form), or opt_out (STOP, HELP).';
 comment on column public.inbound_messages.place is 'Name and address of a shared location.';
-comment on column public.inbound_messages.encrypted_payload is 'All parameters of the webhook as one Fernet token of a JSON object. Readable by nobody but through open-report.';
+comment on column public.inbound_messages.encrypted_payload is 'All parameters of the webhook as one Fernet token of a JSON object. Readable only through open-report.';
 comment on column public.inbound_messages.sealed_with is
-  'Short id of the key that sealed encrypted_payload; NULL where that is not known and the worker is to try its keys; unopened where none of them opened it. Readable by nobody.';
+  'Short id of the key that sealed encrypted_payload; NULL if unknown, so that the worker tries its keys; unopened if none of them opened it. Readable by nobody.';
 comment on column public.inbound_messages.reply is 'What was answered: the reference, thanks, or nothing.';
 
 alter table public.inbound_messages enable row level security;
@@ -109,7 +109,7 @@ grant select on public.inbound_messages to service_role;
 
 do $$
 begin
-  -- what an uninstall kept still has it, and need not be read again
+  -- rows that an uninstall kept still have it, and need not be read again
   if not exists (select 1 from pg_catalog.pg_constraint c where c.conname = 'media_attachments_message_sid_fkey') then
     alter table public.media_attachments
       add constraint media_attachments_message_sid_fkey foreign key (message_sid) references public.inbound_messages (message_sid);
@@ -138,7 +138,7 @@ begin
   return new;
 end
 $$;
-comment on function private.keep_message() is 'Trigger: what a resident wrote is never changed. Its clear words can only go.';
+comment on function private.keep_message() is 'Trigger: what a resident wrote never changes. Its clear text can only be removed.';
 revoke execute on function private.keep_message() from public, anon, authenticated, service_role;
 create or replace trigger inbound_messages_never_change
   before update on public.inbound_messages
@@ -155,7 +155,7 @@ create table if not exists private.sender_identities (
 );
 create index if not exists sender_identities_sender_id_idx on private.sender_identities (sender_id);
 comment on table private.sender_identities is
-  'Keyed hashes of numbers and of WhatsApp''s business-scoped ids, and whose they are: identities that came with one message are one person''s.';
+  'Keyed hashes of numbers and of WhatsApp''s business-scoped ids, and whose they are. Identities in one message belong to one person.';
 alter table private.sender_identities enable row level security;
 create policy "nobody reads identities" on private.sender_identities as restrictive for all to public using (false);
 revoke all on private.sender_identities from public, anon, authenticated, service_role;
@@ -168,7 +168,7 @@ create table if not exists private.ticket_origins (
 );
 create index if not exists ticket_origins_sender_idx on private.ticket_origins (sender_id, channel, channel_number);
 comment on table private.ticket_origins is
-  'Who opened a ticket by writing to which number over which channel: a follow-up goes to the latest of them. Whether a ticket is sensitive is not looked at.';
+  'Who opened a ticket by writing to which number over which channel. A follow-up goes to the latest, whether it is sensitive or not.';
 alter table private.ticket_origins enable row level security;
 create policy "nobody reads origins" on private.ticket_origins as restrictive for all to public using (false);
 revoke all on private.ticket_origins from public, anon, authenticated, service_role;
@@ -183,7 +183,7 @@ declare
   sender uuid;
   ref text;
 begin
-  -- in one order, so that two messages of one person wait for each other and never lock each other out
+  -- in one order, so that two messages of one person wait for each other and never deadlock
   for ref in select distinct r from unnest(sender_refs) r order by r loop
     perform pg_advisory_xact_lock(hashtextextended('sender:' || ref, 0));
   end loop;
@@ -202,12 +202,12 @@ begin
 end
 $$;
 comment on function private.sender_of(text[]) is
-  'The person whose identities these are; a new one where none is known. Held to the end of the transaction: three photos sent at once open one ticket.';
+  'The person with these identities; a new one if none is known. Locked until the end of the transaction: three photos sent at once open one ticket.';
 revoke execute on function private.sender_of(text[]) from public, anon, authenticated, service_role;
 
 -- A ticket that turns sensitive --------------------------------------------------------------------------------------
 
--- SECURITY DEFINER: whoever marks a ticket has no right to write messages.
+-- SECURITY DEFINER: a user who marks a ticket has no right to write messages.
 create function private.seal_messages()
   returns trigger
   language plpgsql security definer
@@ -235,7 +235,7 @@ begin
 end
 $$;
 comment on function private.seal_messages() is
-  'Trigger: the messages of a ticket that turned sensitive lose their clear words and places; the sealed originals stay.';
+  'Trigger: the messages of a ticket that turned sensitive lose their clear text and places; the sealed originals stay.';
 revoke execute on function private.seal_messages() from public, anon, authenticated, service_role;
 create trigger tickets_messages_follow
   after update on public.tickets referencing old table as old_rows new table as new_rows

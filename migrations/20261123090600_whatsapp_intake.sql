@@ -1,6 +1,6 @@
 -- Intake: where a message belongs, and its recording, in one transaction. Both for the service role: twilio-media calls them.
 
--- SECURITY DEFINER: the service role has no right to read origins and write messages but through these two.
+-- SECURITY DEFINER: the service role may read origins and write messages only through these two.
 create function public.route_inbound_message(
   channel text, channel_number text, sender_refs text[], ticket_id uuid default null
 )
@@ -16,12 +16,12 @@ begin
   if not found then
     raise exception using errcode = 'PT404', message = 'not_found', detail = 'no municipality has this number';
   end if;
-  -- the ticket that the signed URL names; one that is not there is as good as none: a message is always taken in
+  -- the ticket that the signed URL names; one that does not exist is ignored: a message is always taken in
   select t.* into ticket from public.tickets t
   where t.id = route_inbound_message.ticket_id and t.tenant_id = number.tenant_id;
   if not found then
-    -- By channel, number and sender. Whether a ticket is sensitive is not looked at, nor any ticket of another number: phone
-    -- and staff see the same with a report elsewhere and without.
+    -- By channel, number and sender, whether a ticket is sensitive or not, and never a ticket of another number: phone and staff
+    -- see the same with and without a report elsewhere.
     select t.* into ticket
     from private.sender_identities i
     join private.ticket_origins o on o.sender_id = i.sender_id
@@ -42,7 +42,7 @@ begin
 end
 $$;
 comment on function public.route_inbound_message(text, text, text[], uuid) is
-  'Where a message goes: {tenant_id, ticket_id or null for a new one, sensitive}. Writes nothing. Raises PT404 for a number that is no municipality''s.';
+  'Where a message goes: {tenant_id, ticket_id or null for a new one, sensitive}. Writes nothing. Raises PT404 for a number that no municipality has.';
 revoke execute on function public.route_inbound_message(text, text, text[], uuid) from public, anon, authenticated, service_role;
 grant execute on function public.route_inbound_message(text, text, text[], uuid) to service_role;
 
@@ -74,7 +74,7 @@ begin
   return ticket;
 end
 $$;
-comment on function private.open_ticket(uuid, uuid, text, text, boolean, text, text, text) is 'Opens a ticket for who wrote.';
+comment on function private.open_ticket(uuid, uuid, text, text, boolean, text, text, text) is 'Opens a ticket for the sender.';
 revoke execute on function private.open_ticket(uuid, uuid, text, text, boolean, text, text, text) from public, anon, authenticated, service_role;
 
 create function private.add_inbound_media(message public.inbound_messages, media jsonb)
@@ -156,10 +156,10 @@ begin
     select n.* into number from public.whatsapp_numbers n where n.number = record_inbound_message.channel_number;
 
     if route ->> 'ticket_id' is not null then
-      -- locked before its files are: a ticket that turns sensitive at this moment waits, or is waited for
+      -- locked before its files: a ticket that turns sensitive at this moment waits, or this waits for it
       update public.tickets t set
         last_message_at = now(),
-        -- the signed URL names an ordinary ticket and the number is for GBV: then the ticket is one, and police liaison are told
+        -- the signed URL names an ordinary ticket but the number is for GBV: the ticket turns sensitive, and police liaison are told
         is_sensitive = t.is_sensitive or number.is_sensitive,
         -- the first words that come are the ticket's description
         description = case
@@ -206,7 +206,7 @@ begin
         when record_inbound_message.kind = 'opt_out' then 'none'
         when opens and not number.is_sensitive then 'reference'
         when opens then 'thanks'
-        -- follow-ups are thanked once in ten minutes, or two machines would thank each other for ever
+        -- follow-ups are thanked once in ten minutes, or two machines would thank each other forever
         when exists (
           select from public.inbound_messages e
           where e.sender_id = sender and e.channel = record_inbound_message.channel and e.channel_number = number.number
@@ -224,7 +224,7 @@ begin
   return jsonb_build_object(
     'duplicate', not is_new,
     'reply', message.reply,
-    -- only where the reply tells it
+    -- only if the reply says it
     'tracking_number', case when message.reply = 'reference' then ticket.tracking_number end,
     'language', coalesce(ticket.language, (select t.language from public.municipalities t where t.id = message.tenant_id)),
     'media', (

@@ -3,7 +3,7 @@
 
 -- Marking ------------------------------------------------------------------------------------------------------------
 
--- SECURITY DEFINER: any member of staff who reads "my boyfriend…" may hide a ticket, and most of them may not change tickets.
+-- SECURITY DEFINER: any member of staff who reads "my boyfriend…" may hide a ticket, though most may not change tickets.
 create function private.mark_ticket_sensitive(ticket_id uuid)
   returns void
   language plpgsql volatile security definer
@@ -15,7 +15,7 @@ begin
   where t.id = mark_ticket_sensitive.ticket_id and t.tenant_id = private.caller_tenant() and private.caller_is_staff();
 end
 $$;
-comment on function private.mark_ticket_sensitive(uuid) is 'As public.mark_ticket_sensitive, which has asked whether the caller may.';
+comment on function private.mark_ticket_sensitive(uuid) is 'As public.mark_ticket_sensitive, which has checked that the caller may.';
 revoke execute on function private.mark_ticket_sensitive(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.mark_ticket_sensitive(uuid) to authenticated;
 
@@ -36,7 +36,7 @@ begin
 end
 $$;
 comment on function public.mark_ticket_sensitive(uuid) is
-  'Hides a ticket, its files and its messages from all but police liaison and admins, at once, and records who did. For all staff; only police liaison and admins can take it back. Raises PT404.';
+  'Hides a ticket, its files and its messages from all but police liaison and admins, at once, and records who did. For all staff; only police liaison and admins can undo it. Raises PT404.';
 revoke execute on function public.mark_ticket_sensitive(uuid) from public, anon, authenticated, service_role;
 grant execute on function public.mark_ticket_sensitive(uuid) to authenticated;
 
@@ -52,7 +52,7 @@ begin
     and t.last_message_at > coalesce(t.last_read_at, '-infinity');
 end
 $$;
-comment on function private.mark_ticket_read(uuid) is 'As public.mark_ticket_read, which has asked whether the caller may.';
+comment on function private.mark_ticket_read(uuid) is 'As public.mark_ticket_read, which has checked that the caller may.';
 revoke execute on function private.mark_ticket_read(uuid) from public, anon, authenticated, service_role;
 grant execute on function private.mark_ticket_read(uuid) to authenticated;
 
@@ -71,13 +71,13 @@ begin
 end
 $$;
 comment on function public.mark_ticket_read(uuid) is
-  'Notes that the messages so far were read: a ticket is unread while last_message_at is later than last_read_at. For staff. Raises PT404.';
+  'Records that the messages so far were read: a ticket is unread while last_message_at is later than last_read_at. For staff. Raises PT404.';
 revoke execute on function public.mark_ticket_read(uuid) from public, anon, authenticated, service_role;
 grant execute on function public.mark_ticket_read(uuid) to authenticated;
 
 -- Moving -------------------------------------------------------------------------------------------------------------
 
--- SECURITY DEFINER: no user has the right to write messages and files; it asks itself what the caller may.
+-- SECURITY DEFINER: no user has the right to write messages and files; it checks what the caller may do.
 create function public.move_message(message_sid text, ticket_id uuid default null)
   returns uuid
   language plpgsql volatile security definer
@@ -110,7 +110,7 @@ begin
     where t.id = move_message.ticket_id and t.id <> message.ticket_id and t.tenant_id = tenant
       and t.status::text not in ('resolved', 'closed')
       and (not t.is_sensitive or sees_sensitive)
-      -- the same sender's: a report is never mixed with somebody else's
+      -- by the same sender: a report is never mixed with somebody else's
       and exists (select from private.ticket_origins o where o.ticket_id = t.id and o.sender_id = message.sender_id)
     for no key update;
     if not found then
@@ -130,10 +130,10 @@ begin
     longitude = case when not target.is_sensitive then m.longitude end,
     place = case when not target.is_sensitive then m.place end
   where m.message_sid = message.message_sid;
-  -- a trigger hides them where the ticket is sensitive; what lies in gbv-evidence stays there
+  -- a trigger hides them if the ticket is sensitive; what is in gbv-evidence stays there
   update public.media_attachments m set ticket_id = target.id where m.message_sid = message.message_sid;
-  -- Both tickets have changed for those who show them. A description that was the message's words goes with it: they would
-  -- stay for everybody to read.
+  -- Both tickets have changed for dashboards. A description that was the message's text moves with it: it would stay readable for
+  -- everybody.
   update public.tickets t set
     last_message_at = greatest(t.last_message_at, message.received_at),
     description = case when t.is_sensitive then t.description else coalesce(nullif(t.description, ''), message.body, t.description) end
@@ -156,13 +156,13 @@ begin
 end
 $$;
 comment on function public.move_message(text, uuid) is
-  'Moves a message and its files to another open ticket of the same sender, or to a new one (NULL); answers with that ticket. A description that was its words goes with it. For managers and admins; into or out of a sensitive ticket for admins and police liaison. Recorded. Raises PT403, PT404.';
+  'Moves a message and its files to another open ticket of the same sender, or to a new one (NULL); returns that ticket. A description that was its text moves with it. For managers and admins; into or out of a sensitive ticket for admins and police liaison. Recorded. Raises PT403, PT404.';
 revoke execute on function public.move_message(text, uuid) from public, anon, authenticated, service_role;
 grant execute on function public.move_message(text, uuid) to authenticated;
 
 -- Who else wrote -----------------------------------------------------------------------------------------------------
 
--- SECURITY DEFINER: who opened a ticket is readable by nobody.
+-- SECURITY DEFINER: nobody may read who opened a ticket.
 create function public.other_tickets_of_sender(ticket_id uuid)
   returns table (id uuid, tracking_number text, status text, is_sensitive boolean, created_at timestamptz)
   language plpgsql stable security definer
@@ -184,13 +184,13 @@ begin
 end
 $$;
 comment on function public.other_tickets_of_sender(uuid) is
-  'The other open tickets of whoever opened this sensitive one. For admins and police liaison; of an ordinary ticket none. Raises PT403.';
+  'The other open tickets of the person who opened this sensitive one. For admins and police liaison; none for an ordinary ticket. Raises PT403.';
 revoke execute on function public.other_tickets_of_sender(uuid) from public, anon, authenticated, service_role;
 grant execute on function public.other_tickets_of_sender(uuid) to authenticated;
 
 -- Opening ------------------------------------------------------------------------------------------------------------
 
--- SECURITY DEFINER: nobody has the right to read what is sealed; it asks itself what the caller may, and records it first.
+-- SECURITY DEFINER: nobody has the right to read what is sealed; it checks what the caller may read, and records it first.
 create function public.open_messages(
   request_id text, ticket_id uuid default null, message_sids text[] default null, include_sender boolean default false
 )
@@ -222,8 +222,8 @@ begin
     order by m.received_at
     limit 100
   ) m;
-  -- One that may not be read does not exist, and a list with such a one neither. Whoever tried is recorded, and in the same way
-  -- whether what they asked for exists or not. No exception: it would take the record back.
+  -- A message that the caller may not read does not exist, nor does a list that has one. The attempt is recorded, in the same way
+  -- whether the message exists or not. No exception: it would roll the record back.
   if opened is null
     or cardinality(opened) <> (select count(distinct s) from unnest(coalesce(open_messages.message_sids, opened)) s)
   then

@@ -1,5 +1,5 @@
--- Key rotation: the media worker seals anew, with the current key, what another key sealed. The database knows keys by their
--- short ids only; which of them are at hand is the worker's to say. Both functions are for the service role.
+-- Key rotation: the media worker re-seals with the current key what another key sealed. The database knows keys by their short ids
+-- only; the worker says which of them it has. Both functions are for the service role.
 --
 -- SECURITY DEFINER, in both: no API role has the right to write sealed messages.
 
@@ -7,7 +7,7 @@ create function public.tokens_to_reseal(other_keys text[], batch integer default
   returns table (message_sid text, ticket_id uuid, token text)
   language sql stable security definer
   set search_path = ''
-  -- by the index and no further than the batch, whether nothing is left or everything
+  -- by the index and no further than the batch, however much is left
   set enable_seqscan = off
   set enable_bitmapscan = off
 as $$
@@ -33,7 +33,7 @@ as $$
   limit batch
 $$;
 comment on function public.tokens_to_reseal(text[], integer) is
-  'Tokens of messages and of descriptions that these keys sealed, or nobody knows which: {message_sid or ticket_id, token}. What a key that is not at hand sealed is left alone.';
+  'Tokens of messages and descriptions that these keys, or an unknown one, sealed: {message_sid or ticket_id, token}. Those sealed by a key that the worker lacks are left alone.';
 
 create function public.complete_resealing(sealed_with text, tokens jsonb)
   returns integer
@@ -44,7 +44,7 @@ declare
   messages integer;
   descriptions integer;
 begin
-  -- Rows that somebody else holds wait for the next batch: whoever marks a ticket sensitive never waits for this in a circle.
+  -- Locked rows wait for the next batch, so that this never deadlocks with marking a ticket sensitive.
   with given as (
     select g.message_sid, g.old, g.new from jsonb_to_recordset(tokens) g (message_sid text, old text, new text)
     where g.message_sid is not null
@@ -72,7 +72,7 @@ begin
   set encrypted_description = coalesce(h.new, t.encrypted_description),
     sealed_with = case
       when h.new is not null then complete_resealing.sealed_with
-      -- whoever wrote it there used a key of their own
+      -- written by somebody else, with another key
       when t.sealed_with is null then 'foreign'
       else 'unopened'
     end
@@ -83,7 +83,7 @@ begin
 end
 $$;
 comment on function public.complete_resealing(text, jsonb) is
-  'Replaces tokens that the worker opened and sealed anew, [{message_sid or ticket_id, old, new}], each only while it is still the old one; a new of NULL says that it could not be opened, and it is not tried again. Returns how many. Again is no error.';
+  'Replaces tokens that the worker opened and re-sealed, [{message_sid or ticket_id, old, new}], each only while it is still the old one; a new of NULL says that it could not be opened, and it is not tried again. Returns how many. Again is no error.';
 
 revoke execute on function
   public.tokens_to_reseal(text[], integer),

@@ -1,8 +1,8 @@
--- The schedule: pg_cron calls the media worker each minute through pg_net, with the key from Vault. Two secrets name it
--- (Dashboard → Vault, or select vault.create_secret(value, name)); npm run deploy puts them there:
+-- The schedule: pg_cron calls the media worker each minute through pg_net, with the key from Vault. npm run deploy puts two secrets
+-- there (or Dashboard → Vault, or select vault.create_secret(value, name)):
 --   media_worker_url   https://YOUR_PROJECT.supabase.co/functions/v1/media-worker
---   media_worker_key   MEDIA_WORKER_KEY of the functions: it starts a round and can do nothing else
--- Where the extensions are missing, something else must POST to that URL each minute with the key as `apikey`.
+--   media_worker_key   the functions' MEDIA_WORKER_KEY: it starts a round and can do nothing else
+-- If the extensions are missing, something else must POST to that URL each minute with the key as `apikey`.
 
 select private.lock_tables('{}');
 
@@ -11,7 +11,7 @@ create table if not exists private.media_worker_calls (
   called_at timestamptz not null default now()
 );
 comment on table private.media_worker_calls is
-  'The schedule''s calls of the last hour, by their id at pg_net: net._http_response says what became of each, and pg_cron does not.';
+  'The schedule''s calls of the last hour, by their id at pg_net: net._http_response has each result, pg_cron has not.';
 alter table private.media_worker_calls enable row level security;
 create policy "nobody reads the schedule's calls" on private.media_worker_calls as restrictive for all to public using (false);
 revoke all on private.media_worker_calls from public, anon, authenticated, service_role;
@@ -25,7 +25,7 @@ declare
   url text;
   key text;
 begin
-  -- pg_cron keeps every run for ever: half a million rows a year
+  -- pg_cron keeps every run forever: half a million rows a year
   if extract(minute from now()) = 0 then
     delete from cron.job_run_details d
     using cron.job j
@@ -42,7 +42,7 @@ begin
   select net.http_post(
     url => url, body => '{}'::jsonb,
     headers => jsonb_build_object('content-type', 'application/json', 'apikey', key),
-    -- it answers at once, and works on; pg_net sends nobody else's calls until it has
+    -- it answers at once and works on; pg_net sends no other call until it has
     timeout_milliseconds => 5000
   );
 end
