@@ -1,5 +1,5 @@
 // A court bundle of a ticket's files: npm run bundle -- --ticket TKT-… --for "who asked for it" [--messages] [--out FILE.zip]
-// Exit status: 0 it is made, 1 there is nothing to bundle or a file is not as recorded, 2 it could not be made.
+// Exit status: 0 made, 1 nothing to bundle or a file differs from its record, 2 failed.
 import { makeZip } from "client-zip";
 import { bag, bundleName } from "../shared/bundle/bag.ts";
 import { messagesFile } from "../shared/bundle/messages.ts";

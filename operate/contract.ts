@@ -1,8 +1,8 @@
-// Asks a real project, before anybody relies on it, whether it does what our tests take for granted: who sees which ticket and
-// file, that a stored file cannot be changed by any route, that an upload with a user's own token lands. It makes two
-// municipalities with twelve users and leaves their evidence, which nobody can delete: for a project that is thrown away.
+// Checks on a real project, before anybody relies on it, what our tests assume: who sees which ticket and file, that no route
+// changes a stored file, that an upload with a user's own token lands. It creates two municipalities with twelve users and leaves
+// their evidence, which nobody can delete: use a throwaway project.
 // npm run contract -- --project-ref REF [--env-file FILE] [--yes]
-// Exit status: 0 it does, 1 it does not, 2 it was not asked.
+// Exit status: 0 as expected, 1 not as expected, 2 not checked.
 import { createClient } from "@supabase/supabase-js";
 import type postgres from "postgres";
 import {

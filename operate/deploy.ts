@@ -1,8 +1,8 @@
-// Puts this repository on a Supabase project, in the order that a running one survives: secrets, migrations, functions,
-// schedule, smoke test. Every step can be repeated, so after a failure the same command goes on. docs/deploy.md
+// Deploys this repository to a Supabase project, in an order that a running one survives: secrets, migrations, functions,
+// schedule, smoke test. Every step can be repeated: after a failure, the same command continues. See docs/deploy.md.
 // npm run deploy -- --project-ref REF [--env-file .env.production] [--db-url URL] [--replace NAME] [--yes]
 //   [--patience SECONDS]
-// Exit status: 0 all is well, 1 deployed but something is to be done, 2 it did not work.
+// Exit status: 0 all is well, 1 deployed with something left to do, 2 failed.
 //
 // Tried in the gate with the real CLI against a pretend Management API and the local stack. Only a hosted project can
 // show: its bundler, Vault, pg_cron and pg_net, TLS to its database, that its list of secrets has SHA-256 digests, how long
@@ -123,7 +123,7 @@ async function deploy(args: string[]): Promise<number> {
   console.log(
     clean
       ? "\nDeployed."
-      : "\nDeployed, but not all is well: see → above. The same command can be run again at any time.",
+      : "\nDeployed, but something is left to do: see → above. It is safe to run the command again.",
   );
   return clean ? 0 : 1;
 }

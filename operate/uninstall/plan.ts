@@ -117,7 +117,12 @@ function planSteps(ours: Ours, facts: Facts): Step[] {
     );
   }
   for (const table of unhidden) {
-    add("remove", `policy ${identifier(HIDING)} on ${table}`, [unhide(table)], "it hides nothing any more");
+    add(
+      "remove",
+      `policy ${identifier(HIDING)} on ${table}`,
+      [unhide(table)],
+      "nothing is left for it to hide",
+    );
   }
 
   if (facts.job) add("remove", "the cron job media-worker", ["select cron.unschedule('media-worker')"]);
