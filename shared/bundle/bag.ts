@@ -115,7 +115,8 @@ This bundle holds files that were reported to a municipality, with proof that th
 2. Without it: sha256sum -c manifest-sha256.txt, in this folder. It compares the files with their list.
 3. data/evidence/ID/ holds each file, data/certificates/ID.json its certificate: every record of it, with proof that the
    record is in the municipality's log.
-4. data/checkpoint.txt is the signed head of that log. data/timestamps/ holds the stamps of outside authorities:
+4. data/checkpoint.txt is the signed head of that log. data/timestamps/ holds the stamps of outside authorities. verify.html
+   checks their signatures; whether a certificate is the authority's, this says, with the root certificate that it publishes:
    openssl ts -verify -data data/checkpoint.txt -in data/timestamps/1.der -token_in -CAfile AUTHORITY.pem
 5. Ask the municipality for its public key, by another way than this bundle, and give it to verify.html. Anybody can make a
    bundle that holds together, with a key of their own.

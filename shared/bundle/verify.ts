@@ -2,13 +2,14 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { type Certificate, verifyCertificate } from "../evidence/proof.ts";
+import { checkTimeStamp, type TimeStamp } from "./time-stamp.ts";
 import type { Entry } from "./zip.ts";
 
 /** A part of the bundle: the bundle itself, or one file in it. */
 export interface Verdict {
   name: string;
   checks: { what: string; good: boolean }[];
-  /** Of a file: when it was received and, if stamped, by whom it is stamped. */
+  /** Of a file: when it was received. Of the bundle: by whom it is stamped. */
   facts: string[];
   /** What is not wrong, and not proved either because something is missing. */
   missing: string[];
@@ -75,12 +76,13 @@ export async function verifyBundle(
     "every certificate is of the checkpoint in checkpoint.txt",
     [...checkpoints].every((one) => one === note),
   );
-  const stamped = bytesToHex(sha256(new TextEncoder().encode(note)));
+  const stamps = await Promise.all([...tokens].map((token) => checkTimeStamp(token, note)));
   check(
     checks,
-    "every time stamp is of that checkpoint",
-    [...tokens].every((token) => hexOf(token).includes(stamped)),
+    "every time stamp is of that checkpoint, and signed as it says",
+    stamps.every(({ good }) => good !== false),
   );
+  bundle.facts.push(...stamps.map(describeStamp));
   const areRecorded = [...recorded].every((sha256) => sha256 === messages);
   check(checks, "messages.json is as recorded when the bundle was made", areRecorded);
   if (messages !== undefined && areRecorded) bundle.facts.push(MESSAGES);
@@ -180,7 +182,14 @@ function withoutFolder(entries: Entry[]): Map<string, Entry> {
   return files;
 }
 
-const hexOf = (base64: string) => bytesToHex(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)));
+/** What a stamp proves, and what whoever relies on it must still find out. */
+export function describeStamp({ good, stampedAt, signer, issuer, fingerprint }: TimeStamp): string {
+  if (good === false) return "A time stamp is not whole, or is of something else.";
+  const who = `${signer || "a signer without a name"} (certified by ${issuer || "nobody named"})`;
+  return good === undefined
+    ? `Stamped by ${who} at ${stampedAt}. How it is signed is not known here: check it with openssl ts -verify.`
+    : `Stamped by ${who} at ${stampedAt}, so the signed log existed by then. Ask the authority whether this is its certificate: SHA-256 ${fingerprint}.`;
+}
 
 function factsOf({ records, checkpoint, municipality }: Certificate): string[] {
   const received = records.find(({ event }) => event === "received");
@@ -189,8 +198,5 @@ function factsOf({ records, checkpoint, municipality }: Certificate): string[] {
     checkpoint
       ? `The log was signed at ${checkpoint.size} records, by the key ${checkpoint.key.public_key}.`
       : "The log was not signed yet.",
-    ...checkpoint?.timestamps.map(({ authority, stamped_at }) =>
-      `${authority} states that it saw this signed log by ${stamped_at}. This page does not check its signature: see README.txt.`
-    ) ?? [],
   ];
 }

@@ -1,6 +1,8 @@
 // A certificate verified by whoever holds it: offline, without us. One changed sign anywhere in what it proves is found.
 import { type Certificate, verifyCertificate } from "../../shared/evidence/proof.ts";
+import { stamp } from "../../shared/evidence/timestamp.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { startAuthority } from "../support/authority.ts";
 import { serviceFile } from "../support/files.ts";
 import { call } from "../support/functions.ts";
 import { ok, person, SECRET_KEY, sha256 } from "../support/stack.ts";
@@ -88,6 +90,7 @@ Deno.test("records taken out of a certificate, or put in another order, do not p
 Deno.test("verify-certificate tells in plain words what holds, what does not, and what it cannot know", async () => {
   const { file, certificate } = await certified();
   const directory = await Deno.makeTempDir();
+  const authority = await startAuthority();
   const run = async (...args: string[]) => {
     const { code, stdout, stderr } = await new Deno.Command(`${root}node_modules/deno-newest/deno`, {
       // offline: no network, no environment
@@ -131,7 +134,25 @@ Deno.test("verify-certificate tells in plain words what holds, what does not, an
     assertStringIncludes(forged.text, "WRONG  record");
     assertEquals((await run(paths.photo)).code, 2);
     assertEquals((await run()).code, 2);
+
+    const { checkpoint } = certificate;
+    const stampOf = async (text: string) => {
+      const { token, stampedAt } = await stamp(authority.url, text);
+      const stamped = {
+        ...checkpoint,
+        timestamps: [{ authority: authority.url, token, stamped_at: stampedAt }],
+      };
+      await Deno.writeTextFile(paths.paper, JSON.stringify({ ...certificate, checkpoint: stamped }));
+      return await run(paths.paper);
+    };
+    const stamped = await stampOf(checkpoint!.note);
+    assertEquals(stamped.code, 0, stamped.text);
+    assertStringIncludes(stamped.text, "Stamped by Test TSA (certified by Test CA) at ");
+    const another = await stampOf(`${checkpoint!.note}another`);
+    assertEquals(another.code, 1, another.text);
+    assertStringIncludes(another.text, `WRONG  the stamp of ${authority.url} is of this checkpoint`);
   } finally {
+    await authority.stop();
     await Deno.remove(directory, { recursive: true });
   }
 });

@@ -1,0 +1,144 @@
+// RFC 3161 tokens made by OpenSSL, of every kind that is checked, and what was done to them.
+import { checkTimeStamp } from "../../shared/bundle/time-stamp.ts";
+import { assert, assertEquals } from "../support/assert.ts";
+
+const TEXT = "evidence.example/log\n12\nroot\n";
+
+async function openssl(directory: string, ...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command("openssl", { args, cwd: directory, stdout: "null" })
+    .output();
+  if (!success) throw new Error(`openssl ${args.join(" ")}\n${new TextDecoder().decode(stderr)}`);
+}
+
+/** A token of the text, in base64, by an authority with such a key. */
+async function tokenBy(key: string[], digest: string): Promise<string> {
+  const directory = await Deno.makeTempDir();
+  try {
+    const write = (name: string, text: string) => Deno.writeTextFile(`${directory}/${name}`, text);
+    await write(
+      "tsa.cnf",
+      `[tsa]\ndefault_tsa = own\n[own]\nserial = serial\nsigner_digest = ${digest}\ndefault_policy = 1.2.3\ndigests = sha256, sha512\n`,
+    );
+    await write("serial", "01\n");
+    await write("ext.cnf", "extendedKeyUsage=critical,timeStamping\n");
+    await write("note", TEXT);
+    await openssl(
+      directory,
+      "req",
+      "-x509",
+      ...key,
+      "-nodes",
+      "-keyout",
+      "ca.key",
+      "-out",
+      "ca.pem",
+      "-subj",
+      "/CN=Root",
+    );
+    await openssl(
+      directory,
+      "req",
+      ...key,
+      "-nodes",
+      "-keyout",
+      "tsa.key",
+      "-out",
+      "tsa.csr",
+      "-subj",
+      "/CN=Stamper",
+    );
+    await openssl(
+      directory,
+      ...[
+        "x509",
+        "-req",
+        "-in",
+        "tsa.csr",
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-out",
+        "tsa.pem",
+        "-extfile",
+        "ext.cnf",
+      ],
+    );
+    await openssl(directory, "ts", "-query", "-data", "note", `-${digest}`, "-cert", "-out", "query");
+    await openssl(
+      directory,
+      ...[
+        "ts",
+        "-reply",
+        "-config",
+        "tsa.cnf",
+        "-queryfile",
+        "query",
+        "-signer",
+        "tsa.pem",
+        "-inkey",
+        "tsa.key",
+      ],
+      ...["-chain", "ca.pem", "-token_out", "-out", "token"],
+    );
+    await openssl(
+      directory,
+      "ts",
+      "-verify",
+      "-data",
+      "note",
+      "-in",
+      "token",
+      "-token_in",
+      "-CAfile",
+      "ca.pem",
+    );
+    return base64(await Deno.readFile(`${directory}/token`));
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+const base64 = (bytes: Uint8Array) => btoa(String.fromCharCode(...bytes));
+const ec = (curve: string) => ["-newkey", "ec", "-pkeyopt", `ec_paramgen_curve:${curve}`];
+const KINDS: [name: string, key: string[], digest: string][] = [
+  ["RSA, SHA-256", ["-newkey", "rsa:2048"], "sha256"],
+  ["RSA, SHA-512", ["-newkey", "rsa:3072"], "sha512"],
+  ["P-256, SHA-256", ec("P-256"), "sha256"],
+  ["P-384, SHA-512", ec("P-384"), "sha512"],
+];
+
+for (const [name, key, digest] of KINDS) {
+  Deno.test(`${name}: a stamp is good for its text, says who signed and when, and for no other text`, async () => {
+    const token = await tokenBy(key, digest);
+    const { good, signer, issuer, stampedAt, fingerprint } = await checkTimeStamp(token, TEXT);
+    assertEquals([good, signer, issuer], [true, "Stamper", "Root"]);
+    assert(Math.abs(Date.parse(stampedAt!) - Date.now()) < 60_000, stampedAt);
+    assert(/^[0-9a-f]{64}$/.test(fingerprint!));
+    assertEquals((await checkTimeStamp(token, `${TEXT} `)).good, false);
+  });
+}
+
+Deno.test("a stamp with any bit of its content, attributes or signature turned is not good", async () => {
+  const token = await tokenBy(ec("P-256"), "sha256");
+  const bytes = Uint8Array.from(atob(token), (char) => char.charCodeAt(0));
+  const { stampedAt, fingerprint } = await checkTimeStamp(token, TEXT);
+  const passed = [];
+  for (let at = 0; at < bytes.length; at++) {
+    const turned = bytes.slice();
+    turned[at]! ^= 1;
+    const found = await checkTimeStamp(base64(turned), TEXT);
+    // What nobody signs: how the parts are put together, and a root's certificate that came along.
+    if (found.good && (found.stampedAt !== stampedAt || found.fingerprint !== fingerprint)) passed.push(at);
+  }
+  assertEquals(passed, [], "it says something else, and passes");
+});
+
+Deno.test("a stamp by a certificate that is not for stamping, put in the stamper's place, is not good; nor is what is no stamp", async () => {
+  const one = atob(await tokenBy(["-newkey", "rsa:2048"], "sha256"));
+  const other = atob(await tokenBy(["-newkey", "rsa:2048"], "sha256"));
+  const half = Math.floor(one.length / 2);
+  for (const wrong of [btoa(one.slice(0, half) + other.slice(half)), btoa("no stamp"), "", "\u{1F4A9}"]) {
+    assertEquals((await checkTimeStamp(wrong, TEXT)).good, false);
+  }
+});
