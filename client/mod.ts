@@ -12,7 +12,7 @@ export { type Copies, findCopies, type StoredCopy } from "./copies.ts";
 export { type TicketCount, ticketCounts } from "./counts.ts";
 export { EvidenceError } from "./errors.ts";
 export { type OpenedMessage, openReport } from "./report.ts";
-export { type Found, type Place, type SearchOptions, searchTickets } from "./search.ts";
+export { listTickets, type Page, type PageOptions, type Place } from "./pages.ts";
 export { type Message, readTicket, type TicketDetails, type TicketFile } from "./ticket.ts";
 export { subscribeToTickets } from "./tickets.ts";
 export * from "./types.ts";

@@ -1,8 +1,8 @@
-/** Reads a window's tickets from the table, or, of words, by `search_tickets`; under row-level security both. */
+/** Reads a window's tickets, under row-level security. */
 import type { Connection } from "./connection.ts";
 import { LIMIT, RESERVE } from "./list.ts";
-import { type Found, foundBy, type Place, type Request, searching, type SearchOptions } from "./search.ts";
-import { type AnyClient, type Ticket, TICKET_COLUMNS, type TicketWindow } from "./types.ts";
+import { answered, asking, type Page, type PageOptions, type Place } from "./pages.ts";
+import type { AnyClient, Ticket, TicketWindow } from "./types.ts";
 
 /** Rows and ids per request. A project may limit rows per request, to no less than this. */
 const PAGE = 100;
@@ -30,7 +30,7 @@ export async function readWindow(
   let place: Place | null = null;
   for (;;) {
     const size = Math.min(limit + RESERVE - rows.size, PAGE);
-    const page: Found = await readPage(source, connection, window, size, place);
+    const page: Page = await readPage(source, connection, window, { limit: size, after: place });
     for (const row of page.tickets) rows.set(row.id, row);
     place = page.next;
     const read = [...rows.values()];
@@ -50,72 +50,30 @@ export async function readTickets(
   const rows: Ticket[] = [];
   for (let at = 0; at < ids.length; at += PAGE) {
     const some = ids.slice(at, at + PAGE);
-    if (textOf(window)) {
-      rows.push(...(await search(source, connection, window, { ids: some, limit: PAGE })).tickets);
-    } else rows.push(...await ask<Ticket[]>(connection, select(source, window).in("id", some)));
+    rows.push(...(await readPage(source, connection, window, { ids: some, limit: PAGE })).tickets);
   }
   return rows;
 }
 
 async function readPage(
-  source: Source,
-  connection: Connection,
-  window: TicketWindow,
-  size: number,
-  place: Place | null,
-): Promise<Found> {
-  if (textOf(window)) return await search(source, connection, window, { limit: size, after: place });
-  const { order = "updated_at" } = window;
-  let query = select(source, window).order(order, { ascending: false }).order("id").limit(size);
-  if (place) query = behind(query, order, place);
-  const tickets = await ask<Ticket[]>(connection, query);
-  const last = tickets.length < size ? undefined : tickets.at(-1);
-  return { tickets, next: last ? { time: last[order], id: last.id } : null };
-}
-
-const textOf = ({ filter }: TicketWindow) => filter?.text?.trim();
-
-async function search(
   { supabase, sensitive }: Source,
   connection: Connection,
-  window: TicketWindow,
-  part: Pick<SearchOptions, "ids" | "limit" | "after">,
-): Promise<Found> {
-  const { order } = window;
-  if (window.filter?.sensitive && !sensitive) return { tickets: [], next: null };
-  const filter = sensitive ? window.filter : { ...window.filter, sensitive: false };
-  const options = { ...part, filter, order };
-  return foundBy(await ask(connection, searching(supabase, textOf(window)!, options)), options);
+  { filter, order }: TicketWindow,
+  part: Pick<PageOptions, "ids" | "limit" | "after">,
+): Promise<Page> {
+  if (filter?.sensitive && !sensitive) return { tickets: [], next: null };
+  const options = { ...part, order, filter: sensitive ? filter : { ...filter, sensitive: false } };
+  return answered(await ask(connection, asking(supabase, options)), options);
 }
 
-type Query = ReturnType<typeof select>;
-
-function select({ supabase, municipalityId, sensitive }: Source, { filter = {} }: TicketWindow) {
-  let query = supabase.from("tickets").select(TICKET_COLUMNS).eq("tenant_id", municipalityId);
-  if (!sensitive) query = query.eq("is_sensitive", false);
-  if (filter.sensitive !== undefined) query = query.eq("is_sensitive", filter.sensitive);
-  for (const column of ["status", "category", "severity"] as const) {
-    if (filter[column]?.length) query = query.in(column, filter[column]);
-  }
-  if (filter.since) query = query.gte("created_at", filter.since);
-  if (filter.number) query = query.eq("tracking_number", filter.number);
-  return query;
-}
-
-function behind(query: Query, order: string, { time, id }: Place): Query {
-  if (time === null) return query.or(`and(${order}.is.null,id.gt.${id}),${order}.not.is.null`);
-  // The first condition lets the index start at the place.
-  return query.lte(order, time).or(`${order}.lt."${time}",and(${order}.eq."${time}",id.gt.${id})`);
-}
-
-async function ask<T>(connection: Connection, query: Request): Promise<T> {
+async function ask(connection: Connection, query: ReturnType<typeof asking>): Promise<unknown> {
   const timer = setTimeout(() => connection.end(new Error("the database did not answer")), REQUEST_TIMEOUT);
   try {
     // postgrest-js does not retry it: an error ends the connection, and that is retried as a whole.
     const { data, error } = await query.abortSignal(connection.signal).retry(false);
     connection.signal.throwIfAborted();
     if (error) throw new Error(error.message, { cause: error });
-    return data as T;
+    return data;
   } finally {
     clearTimeout(timer);
   }

@@ -104,6 +104,7 @@ alter table public.media_attachments
   alter column created_at set statistics 0,
   alter column stored_at set statistics 0,
   alter column tenant_id set statistics 0;
+alter index public.media_attachments_read_back_idx alter column 1 set statistics 0;
 
 comment on table public.media_attachments is
   'Every file, announced, stored or failed. Only functions write it; people who may read the file may read its row.';

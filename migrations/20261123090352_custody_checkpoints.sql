@@ -51,19 +51,21 @@ alter table public.custody_timestamps enable row level security;
 create policy "everybody signed in reads the public keys" on public.custody_keys for select to authenticated using (true);
 create policy "police liaison and admins read checkpoints" on public.custody_checkpoints
   for select to authenticated
-  using (tenant_id = (select private.caller_tenant()) and (select private.caller_sees_sensitive()));
+  using (nullif(tenant_id = (select private.caller_tenant()) and (select private.caller_sees_sensitive()), false) is not null);
 create policy "police liaison and admins read time stamps" on public.custody_timestamps
   for select to authenticated
-  using (tenant_id = (select private.caller_tenant()) and (select private.caller_sees_sensitive()));
+  using (nullif(tenant_id = (select private.caller_tenant()) and (select private.caller_sees_sensitive()), false) is not null);
 create policy "checkpoints: police liaison and admins only, whatever other policies there are" on public.custody_checkpoints
   as restrictive for all to public
   using (
-    current_user = 'authenticated' and tenant_id = (select private.caller_tenant()) and (select private.caller_sees_sensitive())
+    tenant_id = (select private.caller_tenant())
+    and nullif(current_user = 'authenticated' and (select private.caller_sees_sensitive()), false) is not null
   );
 create policy "time stamps: police liaison and admins only, whatever other policies there are" on public.custody_timestamps
   as restrictive for all to public
   using (
-    current_user = 'authenticated' and tenant_id = (select private.caller_tenant()) and (select private.caller_sees_sensitive())
+    tenant_id = (select private.caller_tenant())
+    and nullif(current_user = 'authenticated' and (select private.caller_sees_sensitive()), false) is not null
   );
 
 revoke all on public.custody_keys, public.custody_checkpoints, public.custody_timestamps from anon, authenticated, service_role;

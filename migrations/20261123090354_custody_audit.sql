@@ -23,11 +23,12 @@ comment on column public.custody_audits.last_file is 'How far it has come in the
 alter table public.custody_audits enable row level security;
 create policy "police liaison and admins read audits" on public.custody_audits
   for select to authenticated
-  using (tenant_id = (select private.caller_tenant()) and (select private.caller_sees_sensitive()));
+  using (nullif(tenant_id = (select private.caller_tenant()) and (select private.caller_sees_sensitive()), false) is not null);
 create policy "audits: police liaison and admins only, whatever other policies there are" on public.custody_audits
   as restrictive for all to public
   using (
-    current_user = 'authenticated' and tenant_id = (select private.caller_tenant()) and (select private.caller_sees_sensitive())
+    tenant_id = (select private.caller_tenant())
+    and nullif(current_user = 'authenticated' and (select private.caller_sees_sensitive()), false) is not null
   );
 revoke all on public.custody_audits from anon, authenticated, service_role;
 grant select on public.custody_audits to authenticated, service_role;

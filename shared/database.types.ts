@@ -711,6 +711,22 @@ export type Database = {
         Args: { "file_id": string; "final": boolean; "reason": string };
         Returns: undefined;
       };
+      "list_tickets": {
+        Args: {
+          "after_id"?: string;
+          "after_time"?: string;
+          "category"?: (string)[];
+          "ids"?: (string)[];
+          "number"?: string;
+          "page_size"?: number;
+          "sensitive"?: boolean;
+          "severity"?: (string)[];
+          "since"?: string;
+          "sort"?: string;
+          "status"?: (string)[];
+        };
+        Returns: Json;
+      };
       "mark_ticket_read": { Args: { "ticket_id": string }; Returns: undefined };
       "mark_ticket_sensitive": { Args: { "ticket_id": string }; Returns: boolean };
       "move_message": { Args: { "message_sid": string; "ticket_id"?: string }; Returns: string };

@@ -328,11 +328,14 @@ function clientWindow(
     const wanted = typeof window === "function" ? window(place, turn) : window;
     let pages = 0;
     const statements = await asked(
-      (supabase) => readWindow({ ...source(supabase, place), sensitive }, connection, wanted),
+      (supabase) => readWindow({ ...source(supabase, place), sensitive }, connection, wanted, () => true),
       () => {
         if (!behind || pages++) return [];
         const last = behind(place);
-        return Array.from({ length: 100 }, (_, n) => n === 99 ? last : { ...last, id: crypto.randomUUID() });
+        return Array.from(
+          { length: 100 },
+          (_, n) => n === 99 ? { ...last } : { ...last, id: crypto.randomUUID() },
+        );
       },
     );
     return statements.at(-1)!;

@@ -29,25 +29,67 @@ const MAX_ROWS = 1000;
 /** Milliseconds that hosted gives the roles of the API. */
 export const TIMEOUT = 8000;
 
-/** The tables' statements that the code asks through supabase-js; `answer` gives the rows of each. */
+/** The statements that the code asks through supabase-js; `answer` gives the rows of each. */
 export async function asked(
   use: (supabase: SupabaseClient) => PromiseLike<unknown>,
-  answer: (url: URL) => unknown[] = () => [],
+  answer: () => Record<string, unknown>[] = () => [],
 ): Promise<Statement[]> {
-  const requests: { url: URL; counted: boolean }[] = [];
+  const statements: Statement[] = [];
   const supabase = createClient("http://127.0.0.1", "key", {
     auth: { autoRefreshToken: false, persistSession: false },
     global: {
       fetch(input, init) {
         const url = new URL(String(input));
+        const rows = answer();
+        if (url.pathname.includes("/rpc/")) {
+          const args = JSON.parse(String(init!.body));
+          statements.push(page(url, args));
+          const last = rows.at(-1);
+          const next = last ? { time: last[args.sort], id: last.id } : null;
+          return Promise.resolve(Response.json({ tickets: rows, next }));
+        }
         const counted = new Headers(init?.headers).get("prefer")?.includes("count=exact") ?? false;
-        requests.push({ url, counted });
-        return Promise.resolve(Response.json(answer(url), { headers: { "content-range": "*/0" } }));
+        statements.push(select(url, counted));
+        return Promise.resolve(Response.json(rows, { headers: { "content-range": "*/0" } }));
       },
     },
   });
   await use(supabase);
-  return requests.map(({ url, counted }) => select(url, counted));
+  return statements;
+}
+
+/** Of list_tickets and search_tickets. */
+const TYPES: Record<string, string> = {
+  words: "text",
+  number: "text",
+  sort: "text",
+  page_size: "integer",
+  since: "timestamptz",
+  sensitive: "boolean",
+  status: "text[]",
+  category: "text[]",
+  severity: "text[]",
+  ids: "uuid[]",
+  after_time: "timestamptz",
+  after_id: "uuid",
+};
+
+/** A function that answers a page of tickets, called as PostgREST calls it. */
+function page(url: URL, args: Record<string, unknown>): Statement {
+  const names = Object.keys(args);
+  const call = `public.${name(url.pathname.split("/").at(-1)!)}(${
+    names.map((each) => `${each} => args.${each}`).join(", ")
+  })`;
+  const given = `(select $1::text::json as data) payload,
+    lateral (select * from json_to_record(payload.data) as _(${
+    names.map((each) => `${each} ${TYPES[each]}`).join(", ")
+  })) args`;
+  return {
+    rows: `select each.value from ${given}, lateral (select ${call} as answer) called,
+      lateral jsonb_array_elements(called.answer -> 'tickets') each`,
+    text: `select called.answer::text as body from ${given}, lateral (select ${call} as answer) called`,
+    params: [JSON.stringify(args)],
+  };
 }
 
 function select(url: URL, counted: boolean): Statement {

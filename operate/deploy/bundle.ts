@@ -5,7 +5,7 @@ import { rolldown } from "rolldown";
 const root = new URL("../..", import.meta.url).pathname;
 
 /** Where bundles go unless told otherwise; ignored by git. */
-export const DIST = join(root, "dist");
+export const DIST = join(root, "dist", "deploy");
 
 /**
  * Makes a directory that the Supabase CLI deploys as it deploys the repository: the functions bundled, with source maps

@@ -94,7 +94,7 @@ async function check(token: Uint8Array<ArrayBuffer>, text: string): Promise<Time
   return { ...found, good: await isSigned(signer, certificate, digest, setOf(signer.signedAttrs ?? [])) };
 }
 
-/** Undefined where the algorithm is none that is known here. */
+/** Undefined where the algorithm is not known here, or to whatever runs this. */
 async function isSigned(
   signer: SignerInfo,
   certificate: Certificate,
@@ -103,24 +103,28 @@ async function isSigned(
 ): Promise<boolean | undefined> {
   const { subjectPublicKeyInfo } = certificate.tbsCertificate;
   const { algorithm } = signer.signatureAlgorithm;
-  const key = AsnConvert.serialize(subjectPublicKeyInfo);
-  const signature = signer.signature.buffer;
-  if (algorithm in RSA) {
-    const how = { name: "RSASSA-PKCS1-v1_5", hash: RSA[algorithm] ?? digest };
-    const imported = await crypto.subtle.importKey("spki", key, how, false, ["verify"]);
-    return await crypto.subtle.verify(how, imported, signature, attributes);
-  }
   const curve =
-    CURVES[bytesToHex(new Uint8Array(subjectPublicKeyInfo.algorithm.parameters ?? new ArrayBuffer()))];
-  if (!(algorithm in ECDSA) || !curve) return undefined;
-  const how = { name: "ECDSA", namedCurve: curve.name, hash: ECDSA[algorithm]! };
-  const imported = await crypto.subtle.importKey("spki", key, how, false, ["verify"]);
-  return await crypto.subtle.verify(
-    how,
-    imported,
-    fixedLength(new Uint8Array(signature), curve.bytes),
-    attributes,
-  );
+    CURVES[bytesToHex(new Uint8Array(subjectPublicKeyInfo.algorithm.parameters ?? new ArrayBuffer(0)))];
+  let how: { name: string; hash: string; namedCurve?: string };
+  let signature = new Uint8Array(signer.signature.buffer);
+  if (algorithm in RSA) how = { name: "RSASSA-PKCS1-v1_5", hash: RSA[algorithm] ?? digest };
+  else if (algorithm in ECDSA && curve) {
+    how = { name: "ECDSA", namedCurve: curve.name, hash: ECDSA[algorithm]! };
+    signature = fixedLength(signature, curve.bytes);
+  } else return undefined;
+  try {
+    const key = await crypto.subtle.importKey(
+      "spki",
+      AsnConvert.serialize(subjectPublicKeyInfo),
+      how,
+      false,
+      ["verify"],
+    );
+    return await crypto.subtle.verify(how, key, signature, attributes);
+  } catch (error) {
+    if ((error as Error).name === "NotSupportedError") return undefined;
+    throw error;
+  }
 }
 
 function isOf(signer: SignerInfo, { tbsCertificate }: Certificate): boolean {

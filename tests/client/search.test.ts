@@ -1,5 +1,5 @@
 // A window of words: it equals what the database says, whatever happens to tickets, messages and the connection.
-import { searchTickets, type TicketWindow } from "../../client/mod.ts";
+import { listTickets, type TicketWindow } from "../../client/mod.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { connect, makeTicket, MUNICIPALITIES, ok, service } from "../support/stack.ts";
 import { accepted, newSender, ticketOf } from "../support/whatsapp.ts";
@@ -166,8 +166,13 @@ test("a citizen searches among their own, page by page, and the words stand in n
     own.push((await makeTicket("polokwane", { description: word, reporter_id: session!.user.id })).id);
     await makeTicket("polokwane", { description: word });
   }
-  const first = await searchTickets(citizen, word, { limit: 2, order: "created_at" });
-  const second = await searchTickets(citizen, word, { limit: 2, order: "created_at", after: first.next });
+  const first = await listTickets(citizen, { filter: { text: word }, limit: 2, order: "created_at" });
+  const second = await listTickets(citizen, {
+    filter: { text: word },
+    limit: 2,
+    order: "created_at",
+    after: first.next,
+  });
   assertEquals([...first.tickets, ...second.tickets].map(({ id }) => id), own.toReversed());
   assertEquals(second.next, null);
   assert(!addresses.join().includes(word));

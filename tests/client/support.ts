@@ -11,7 +11,7 @@ import {
   type TicketSubscription,
   type TicketWindow,
 } from "../../client/mod.ts";
-import { assert, assertEquals, assertNotEquals } from "../support/assert.ts";
+import { assert, assertEquals, assertNotEquals, equal } from "../support/assert.ts";
 import {
   MUNICIPALITIES,
   ok,
@@ -240,7 +240,7 @@ export async function assertEqualsWindow(
 ): Promise<void> {
   const { subscription } = watched;
   const expected = await windowOf(window, slug);
-  const isSo = () => subscription.state === "live" && same(subscription.tickets, expected);
+  const isSo = () => subscription.state === "live" && equal(subscription.tickets, expected);
   await until("the list equals the window", isSo).catch(() => assertEquals(subscription.tickets, expected));
   assertEquals(byId(watched.told.values()), byId(expected));
   assertEquals(watched.faults, []);

@@ -138,7 +138,9 @@ Deno.test("the oldest comes first, and nothing is written through it", async () 
     const created_at = new Date(Date.now() - days * 86_400_000);
     ids[days] = await makeRow("mbombela", { ...FAILED, created_at });
   }
-  const rows = await ok(admin.supabase.from("media_backlog").select("file_id").in("file_id", ids.slice(1)));
+  const rows = await ok(
+    admin.supabase.from("media_backlog").select("file_id").in("file_id", ids.slice(1)).order("since"),
+  );
   assertEquals(rows.map(({ file_id }) => file_id), [ids[3], ids[2], ids[1]]);
   for (const client of [admin.supabase, service]) {
     const attempts = [

@@ -323,7 +323,7 @@ async function as(
       await tx`update public.municipalities set gbv_requires_mfa = true where id in ${tx(ids)}`;
     }
     await set("request.jwt.claims", JSON.stringify(claims));
-    await set("storage.operation", "storage.object.list");
+    await set("storage.operation", "storage.object.list_v2");
     if (wide) await tx.unsafe(WIDE_OPEN);
     await tx.unsafe(`set local role ${role}`);
     const [all] = await tx.unsafe(SEEN_BY_CALLER);

@@ -145,7 +145,11 @@ Deno.test(`${RUNS} signed webhooks of arbitrary parameters: each taken in or ref
     for (const [status, count] of Object.entries(told)) assertNotEquals(count, 0, `none was told ${status}`);
     assertEquals(await tablesWith(sql, traces(secret)), [], "a GBV report is in the clear");
     assertEquals(await tablesWith(sql, traces(number)), [], "a sender's number is in the clear");
-    assertEquals(await tablesWith(sql, traces(open)), ["public.inbound_messages", "public.tickets"]);
+    assertEquals(await tablesWith(sql, traces(open)), [
+      "private.ticket_words",
+      "public.inbound_messages",
+      "public.tickets",
+    ]);
     const fields = await sql`
       select event, jsonb_agg(distinct key order by key) as keys
       from realtime.messages, jsonb_object_keys(payload) key

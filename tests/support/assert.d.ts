@@ -1,3 +1,4 @@
+export function equal(one: unknown, other: unknown): boolean;
 export function assert(expression: unknown, message?: string): asserts expression;
 export function assertEquals<T>(actual: T, expected: T, message?: string): void;
 export function assertNotEquals<T>(actual: T, expected: T, message?: string): void;

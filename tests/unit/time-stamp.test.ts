@@ -17,7 +17,7 @@ async function tokenBy(key: string[], digest: string): Promise<string> {
     const write = (name: string, text: string) => Deno.writeTextFile(`${directory}/${name}`, text);
     await write(
       "tsa.cnf",
-      `[tsa]\ndefault_tsa = own\n[own]\nserial = serial\nsigner_digest = ${digest}\ndefault_policy = 1.2.3\ndigests = sha256, sha512\n`,
+      `[tsa]\ndefault_tsa = own\n[own]\nserial = serial\nsigner_digest = ${digest}\ndefault_policy = 1.2.3\ndigests = sha256, sha384, sha512\n`,
     );
     await write("serial", "01\n");
     await write("ext.cnf", "extendedKeyUsage=critical,timeStamping\n");
@@ -105,7 +105,7 @@ const KINDS: [name: string, key: string[], digest: string][] = [
   ["RSA, SHA-256", ["-newkey", "rsa:2048"], "sha256"],
   ["RSA, SHA-512", ["-newkey", "rsa:3072"], "sha512"],
   ["P-256, SHA-256", ec("P-256"), "sha256"],
-  ["P-384, SHA-512", ec("P-384"), "sha512"],
+  ["P-384, SHA-384", ec("P-384"), "sha384"],
 ];
 
 for (const [name, key, digest] of KINDS) {

@@ -171,6 +171,9 @@ function argumentsOf(
     publish_municipality_event: { municipality_id: who.tenant, event: { a: 1 } },
     route_inbound_message: { channel: "sms", channel_number: mbombela.number, sender_refs: ["x".repeat(20)] },
     claim_media_work: {},
+    list_tickets: ticket.of === "hidden"
+      ? { ids: [ticket_id] }
+      : { status: ["open", "closed"], page_size: 2, sort: "created_at" },
     search_tickets: ticket.of === "hidden"
       ? { words: "burst pip" }
       : { words: "tkt", page_size: 2, sort: "created_at" },
@@ -183,11 +186,11 @@ async function store({ what, bucket, file }: Step & { do: "storage" }, who: Some
   const place = placeOf(who.tenant, fileId);
   const at = `${place.bucket ?? bucket}/${place.path}`;
   const list = async (prefix: string) => {
-    const { status, answer } = await ask(who, "POST", `/storage/v1/object/list/${bucket}`, {
+    const { status, answer } = await ask(who, "POST", `/storage/v1/object/list-v2/${bucket}`, {
       prefix,
       limit: 1000,
     });
-    return { status, rows: inOrder(answer) };
+    return { status, rows: inOrder((answer as { objects?: unknown }).objects) };
   };
   switch (what) {
     case "list":

@@ -128,7 +128,7 @@ export function traceOf(seed: number, length: number): Step[] {
         ],
         ...["open_evidence", "create_upload_slot", "retry_media", "custody_proof", "custody_certificate"],
         ...["custody_consistency", "custody_bundle", "verify_custody", "publish_municipality_event"],
-        ...["route_inbound_message", "claim_media_work", "search_tickets", "search_tickets"],
+        ...["route_inbound_message", "claim_media_work", "search_tickets", "search_tickets", "list_tickets"],
       ]),
       ticket: ref(),
       file: ref(),

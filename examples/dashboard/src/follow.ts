@@ -1,9 +1,8 @@
 /** Where the list comes from: live for staff; a citizen, whom Realtime tells nothing, reads their own every minute. */
 import {
-  searchTickets,
+  listTickets,
   subscribeToTickets,
   type Ticket,
-  TICKET_COLUMNS,
   type TicketListeners,
   type TicketWindow,
 } from "../../../client/mod.ts";
@@ -68,24 +67,13 @@ export function followTickets(
 
 /** One more than the window's limit, if there are. */
 async function readOwn(supabase: Client, window: TicketWindow, signal: AbortSignal): Promise<Ticket[]> {
-  const { filter = {}, order = "updated_at", limit = 50 } = window;
-  const words = filter.text?.trim();
-  if (words) {
-    const found: Ticket[] = [];
-    let place = null;
-    do {
-      const page = await searchTickets(supabase, words, { filter, order, after: place, signal });
-      found.push(...page.tickets);
-      place = page.next;
-    } while (place && found.length <= limit);
-    return found;
-  }
-  let query = supabase.from("tickets").select(TICKET_COLUMNS).order(order, { ascending: false }).limit(
-    limit + 1,
-  );
-  for (const column of ["status", "category"] as const) {
-    if (filter[column]?.length) query = query.in(column, [...filter[column]]);
-  }
-  const { data } = await query.abortSignal(signal).throwOnError();
-  return data as Ticket[];
+  const { filter, order, limit = 50 } = window;
+  const found: Ticket[] = [];
+  let after = null;
+  do {
+    const page = await listTickets(supabase, { filter, order, after, signal });
+    found.push(...page.tickets);
+    after = page.next;
+  } while (after && found.length <= limit);
+  return found;
 }

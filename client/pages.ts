@@ -1,8 +1,10 @@
-/** Tickets by their words. Sent as a body, never in an address: those stand in the logs of whatever lies between. */
+/**
+ * Pages of tickets: lists, and what is found by words. Asked by functions that read along an index whatever the filter, and sent
+ * as a body: addresses stand in the logs of whatever lies between.
+ */
 import type { AnyClient, Ticket, TicketFilter } from "./types.ts";
 
-export interface SearchOptions {
-  /** `text` is not looked at: the words are given. */
+export interface PageOptions {
   filter?: TicketFilter;
   order?: "updated_at" | "created_at";
   /** Rows of a page: 50 unless given, at most 100. */
@@ -20,7 +22,7 @@ export interface Place {
   id: string;
 }
 
-export interface Found {
+export interface Page {
   /** Newest first. A page may be short, or empty, before the last one. */
   tickets: Ticket[];
   /** Null after the last page. */
@@ -28,17 +30,16 @@ export interface Found {
 }
 
 /**
- * Tickets with all these words in number, description and messages; the last word may be only begun. A sensitive ticket is
- * found by its number alone. Citizens find among their own.
+ * Tickets of a filter, newest first, a page at a time. With `filter.text`: those with all its words in number, description and
+ * messages, the last word perhaps only begun; a sensitive ticket is found by its number alone. Citizens get their own.
  */
-export async function searchTickets(
+export async function listTickets(
   supabase: AnyClient,
-  words: string,
-  { signal = new AbortController().signal, ...options }: SearchOptions = {},
-): Promise<Found> {
-  const { data, error } = await searching(supabase, words, options).abortSignal(signal);
+  { signal = new AbortController().signal, ...options }: PageOptions = {},
+): Promise<Page> {
+  const { data, error } = await asking(supabase, options).abortSignal(signal);
   if (error) throw new Error(error.message, { cause: error });
-  return foundBy(data, options);
+  return answered(data, options);
 }
 
 type Answer = PromiseLike<{ data: unknown; error: Error | null }>;
@@ -48,10 +49,11 @@ export interface Request {
   abortSignal(signal: AbortSignal): Answer & { retry(enabled: boolean): Answer };
 }
 
-export function searching(supabase: AnyClient, words: string, options: SearchOptions): Request {
+export function asking(supabase: AnyClient, options: PageOptions): Request {
   const { filter = {}, order = "updated_at", limit = 50, after, ids } = options;
-  return supabase.rpc("search_tickets", {
-    words,
+  const words = filter.text?.trim();
+  return supabase.rpc(words ? "search_tickets" : "list_tickets", {
+    ...(words ? { words } : { number: filter.number || undefined }),
     sort: order,
     page_size: limit,
     since: filter.since,
@@ -64,11 +66,11 @@ export function searching(supabase: AnyClient, words: string, options: SearchOpt
   });
 }
 
-const some = (values?: readonly string[]): readonly string[] | undefined =>
-  values?.length ? values : undefined;
-
-export function foundBy(data: unknown, { filter }: SearchOptions): Found {
-  const { tickets, next } = data as Found;
+export function answered(data: unknown, { filter }: PageOptions): Page {
+  const { tickets, next } = data as Page;
   const { number } = filter ?? {};
   return { tickets: number ? tickets.filter((ticket) => ticket.tracking_number === number) : tickets, next };
 }
+
+const some = (values?: readonly string[]): readonly string[] | undefined =>
+  values?.length ? values : undefined;
