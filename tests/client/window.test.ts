@@ -47,7 +47,7 @@ async function counting(role: "manager" | "admin" = "manager") {
   const supabase = newClient({
     global: {
       fetch: (input, init) => {
-        if (String(input).includes("/rest/v1/tickets")) requests.push(String(input));
+        if (String(input).includes("/rest/v1/rpc/list_tickets")) requests.push(String(input));
         return fetch(input, init);
       },
     },
