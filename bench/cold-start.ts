@@ -71,7 +71,7 @@ export const suite: Suite = {
         ]),
         compare("upload-url", json(upload)),
         compare("twilio-media", () => signedWebhook(supabase.env, [])),
-        compare("media-worker", json({}, headers(bench.secretKey))),
+        // not media-worker: a schedule waits for it, and nobody else
       ],
       growths: [],
       close: () => removeFiles(bench, "evidence", [file.path]),

@@ -1,13 +1,11 @@
 /**
- * Reading files under row-level security when there are many: a folder listed, and a URL signed, by the Storage API with a
- * field worker's token. Three stand-ins with 10,000, 100,000 and 1,000,000 files of 40 municipalities, a fifth of them in
- * `documents`, where folders are listed, the others in `evidence`, where URLs are signed.
- *
- * For a rival our policies are dropped and its own is made, on the same bucket; both outside the timing.
+ * Signing files under row-level security when there are many, by the Storage API and by signed-url with a field worker's token.
+ * Three stand-ins with 10,000, 100,000 and 1,000,000 files of 40 municipalities, a fifth of them in `documents`. (Lists are in
+ * the suite `scale`.)
  */
 import type postgres from "postgres";
 import { startSupabase, type Supabase } from "../local/supabase.ts";
-import { loadFiles, policiesOfObjects } from "./harness/database.ts";
+import { loadFiles } from "./harness/database.ts";
 import { quantile } from "./harness/statistics.ts";
 import type { BenchContext, Prepared, Side, Suite } from "./harness/types.ts";
 
@@ -20,9 +18,8 @@ const REQUESTS = 100;
 
 export const suite: Suite = {
   name: "reading",
-  about:
-    "a folder listed and a URL signed under row-level security, by policies and by how many files there are",
-  localOnly: "It loads a million rows as a superuser, and changes the policies of storage.objects.",
+  about: "a URL signed under row-level security, by how many files there are",
+  localOnly: "It loads a million rows as a superuser.",
   prepare,
 };
 
@@ -30,9 +27,8 @@ export const suite: Suite = {
 interface Filled {
   supabase: Supabase;
   token: string;
-  /** Of the field worker's municipality, up to 500 of each bucket. */
+  /** Of the field worker's municipality, up to 500. */
   evidence: StoredFile[];
-  documents: StoredFile[];
 }
 
 interface StoredFile {
@@ -40,7 +36,7 @@ interface StoredFile {
   path: string;
 }
 
-async function prepare({ supabase, sql, progress }: BenchContext): Promise<Prepared> {
+async function prepare({ supabase, progress }: BenchContext): Promise<Prepared> {
   const others: Supabase[] = [];
   const close = async () => {
     await Promise.all(others.map((other) => other.stop()));
@@ -53,46 +49,21 @@ async function prepare({ supabase, sql, progress }: BenchContext): Promise<Prepa
       filled.set(size, await fill(size === LARGEST ? supabase! : others.at(-1)!, size));
       progress(`${size} files loaded in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
     }
-    return { ...await plan(sql, (size) => filled.get(size)!), close };
+    return { ...plan((size) => filled.get(size)!), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function plan(
-  sql: postgres.Sql,
-  withFiles: (size: number) => Filled,
-): Promise<Omit<Prepared, "close">> {
+function plan(withFiles: (size: number) => Filled): Omit<Prepared, "close"> {
   const [small, large] = [withFiles(SMALLEST), withFiles(LARGEST)];
-  const usePolicies = await policySwitch(sql);
   const signing = (label: string, of: Filled, sign: typeof signByStorage): Side => ({
     label,
-    async measure() {
-      await usePolicies(null);
-      return await sign(of);
-    },
+    measure: () => sign(of),
   });
-  const listing = (label: string, rival: string | null): Side => ({
-    label,
-    async measure() {
-      await usePolicies(rival);
-      return await listFolder(large);
-    },
-  });
-
   return {
     comparisons: [
-      {
-        name: "reading under RLS: list a folder, 200,000 objects",
-        unit: "ms",
-        ours: listing("this bundle", null),
-        against: listing("foldername, auth.jwt() unwrapped", "foldername-policy"),
-        others: [listing("foldername, auth.jwt() wrapped", "foldername-wrapped-policy")],
-        goal: { atMost: 0.15 },
-        rounds: 5,
-        seconds: 40,
-      },
       {
         name: "reading under RLS: sign one of 1,000,000 files by the Storage API",
         unit: "ms, p50",
@@ -112,25 +83,11 @@ async function plan(
     ],
     growths: [
       {
-        name: "reading under RLS: list a folder, by objects",
-        unit: "ms",
-        sizes: FILES.map((size) => size * DOCUMENTS) as typeof FILES,
-        of: "objects in the bucket",
-        async measure(size) {
-          await usePolicies(null);
-          return await listFolder(withFiles(size / DOCUMENTS));
-        },
-        seconds: 5,
-      },
-      {
         name: "reading under RLS: sign one, by files",
         unit: "ms, p50",
         sizes: FILES,
         of: "files",
-        async measure(size) {
-          await usePolicies(null);
-          return await signByStorage(withFiles(size));
-        },
+        measure: (size) => signByStorage(withFiles(size)),
         seconds: 10,
       },
     ],
@@ -155,47 +112,13 @@ async function fill(supabase: Supabase, size: number): Promise<Filled> {
     { sub, aud: "authenticated", role: "authenticated", app_metadata: claims },
     3600,
   );
-  const some = (bucket: string) =>
-    superuser<StoredFile[]>`
-      select file_id, path from public.media_attachments
-      where tenant_id = ${tenant} and bucket = ${bucket} order by md5(path) limit 500`;
-  const [ofEvidence, ofDocuments] = await Promise.all([some("evidence"), some("documents")]);
-  return { supabase, token, evidence: [...ofEvidence], documents: [...ofDocuments] };
+  const evidence = await superuser<StoredFile[]>`
+    select file_id, path from public.media_attachments
+    where tenant_id = ${tenant} and bucket = 'evidence' order by md5(path) limit 500`;
+  return { supabase, token, evidence: [...evidence] };
 }
 
-/** Puts a rival's policy in the place of all of ours, or ours back. */
-async function policySwitch(sql: postgres.Sql): Promise<(rival: string | null) => Promise<void>> {
-  const ours = await policiesOfObjects(sql);
-  let used: string | null = null;
-  return async (rival) => {
-    if (rival === used) return;
-    const { drop } = await policiesOfObjects(sql);
-    const create = rival === null
-      ? ours.create
-      : [await Deno.readTextFile(new URL(`rivals/${rival}.sql`, import.meta.url))];
-    await sql.begin(async (tx) => {
-      for (const statement of [...drop, ...create]) await tx.unsafe(statement);
-    });
-    used = rival;
-  };
-}
-
-/** Milliseconds to list the folder of one file. */
-async function listFolder(filled: Filled): Promise<number> {
-  const { path } = pick(filled.documents);
-  const begun = performance.now();
-  const found = await post(filled, "/storage/v1/object/list/documents", {
-    prefix: path.slice(0, path.lastIndexOf("/")),
-    limit: 100,
-    offset: 0,
-    sortBy: { column: "name", order: "asc" },
-  });
-  const ms = performance.now() - begun;
-  const names = (found as { name: string }[]).map(({ name }) => name);
-  if (names.join() !== "photo.jpg") throw new Error(`A folder with photo.jpg was listed as [${names}]`);
-  return ms;
-}
-
+/** Milliseconds to sign one. */
 function signByStorage(filled: Filled): Promise<number> {
   return medianOfRequests(async () => {
     const { path } = pick(filled.evidence);

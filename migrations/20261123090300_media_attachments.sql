@@ -37,7 +37,8 @@ create table if not exists public.media_attachments (
     and filename !~ '[/\\\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]'
     and btrim(filename) not in ('', '.', '..')
   ),
-  constraint media_attachments_path_key unique (bucket, path),
+  -- the path says the municipality; named here too, it is looked up in one index
+  constraint media_attachments_path_key unique (bucket, path, tenant_id),
   constraint media_attachments_medium_key unique (message_sid, media_index),
   constraint media_attachments_ticket_fkey foreign key (tenant_id, ticket_id) references public.tickets (tenant_id, id),
   -- the pattern is a constant: one built from the row's ids would be compiled for every row, at 2 ms each
@@ -70,7 +71,8 @@ create index if not exists media_attachments_due_uploads_idx on public.media_att
   where next_attempt_at is not null and status = 'pending' and source = 'web';
 create index if not exists media_attachments_due_hashes_idx on public.media_attachments (next_attempt_at)
   where next_attempt_at is not null and status <> 'pending' and not (moved_from is not null or (status = 'stored' and is_sensitive and bucket <> 'gbv-evidence'));
-create index if not exists media_attachments_read_back_idx on public.media_attachments (coalesce(read_back_at, stored_at)) where status = 'stored';
+create index if not exists media_attachments_read_back_idx on public.media_attachments (coalesce(read_back_at, stored_at))
+  where status = 'stored' and stored_at is not null; -- which all stored have: so it is read for this alone, and not beside others
 create index if not exists media_attachments_tenant_file_idx on public.media_attachments (tenant_id, file_id); -- audits go through files by it
 create index if not exists media_attachments_altered_idx on public.media_attachments (tenant_id) where read_back_sha256 <> sha256;
 -- these two with the municipality, or the planner would look through all of that too

@@ -345,7 +345,7 @@ declare
   file public.media_attachments;
 begin
   select m.* into file from public.media_attachments m
-  where m.status = 'stored' and coalesce(m.read_back_at, m.stored_at) < now() - make_interval(days => days)
+  where m.status = 'stored' and m.stored_at is not null and coalesce(m.read_back_at, m.stored_at) < now() - make_interval(days => days)
     and m.sha256 is not null and m.moved_from is null
   order by coalesce(m.read_back_at, m.stored_at) limit 1
   for no key update skip locked;

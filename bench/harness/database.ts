@@ -101,14 +101,3 @@ function allFiles(sql: postgres.ISql, { evidence, documents }: { evidence: numbe
 function ticketId(sql: postgres.ISql, tenant: postgres.Fragment, n: postgres.Fragment) {
   return sql`md5(${tenant}::text || (${n}) % ${TICKETS_EACH}::integer)::uuid`;
 }
-
-/** Statements that drop and make again every policy that storage.objects has now. */
-export async function policiesOfObjects(sql: postgres.Sql): Promise<{ drop: string[]; create: string[] }> {
-  const policies = await sql<{ drop: string; create: string }[]>`
-    select format('drop policy %I on storage.objects', policyname) as drop,
-      format('create policy %I on storage.objects as %s for %s to %s', policyname, permissive, cmd,
-          (select string_agg(case role when 'public' then 'public' else quote_ident(role) end, ', ') from unnest(roles) role))
-        || coalesce(' using (' || qual || ')', '') || coalesce(' with check (' || with_check || ')', '') as create
-    from pg_policies where schemaname = 'storage' and tablename = 'objects'`;
-  return { drop: policies.map(({ drop }) => drop), create: policies.map(({ create }) => create) };
-}
