@@ -109,7 +109,6 @@ function select(url: URL, counted: boolean): Statement {
         return `${name(column!)} ${direction === "desc" ? "desc" : "asc"}`;
       }).join(", ");
     } else if (key === "limit") limit = Math.min(limit, Number(given));
-    else if (key === "or") conditions.push(logic("or", given, value));
     else conditions.push(condition(key, given, value));
   }
   const where = conditions.length ? ` where ${conditions.join(" and ")}` : "";
@@ -128,44 +127,13 @@ function select(url: URL, counted: boolean): Statement {
 
 type AddValue = (given: unknown) => string;
 
-/** `in.(a,b)`, `lt."2026-…"`, `not.is.null`. */
+/** `lt.2026-…` */
 function condition(column: string, given: string, value: AddValue): string {
-  const [, not, operator, operand] = /^(not\.)?([a-z]+)\.(.*)$/s.exec(given)!;
-  const is = (comparison: string) => `${not ? "not " : ""}${name(column)} ${comparison}`;
+  const [, operator, operand] = /^([a-z]+)\.(.*)$/s.exec(given)!;
   const symbols: Record<string, string> = { eq: "=", lt: "<", lte: "<=", gt: ">", gte: ">=" };
-  if (operator === "is" && operand === "null") return is("is null");
-  if (operator === "in") return is(`= any (${value(parts(operand!.slice(1, -1)).map(unquoted))})`);
   if (!(operator! in symbols)) throw new Error(`PostgREST's ${operator} is not known here`);
-  return is(`${symbols[operator!]} ${value(unquoted(operand!))}`);
+  return `${name(column)} ${symbols[operator!]} ${value(operand)}`;
 }
-
-/** `(updated_at.lt."…",and(updated_at.eq."…",id.gt.…))`. */
-function logic(joined: "or" | "and", given: string, value: AddValue): string {
-  const conditions = parts(given.slice(1, -1)).map((part) => {
-    const inner = /^(or|and)(\(.*\))$/s.exec(part);
-    if (inner) return logic(inner[1] as "or" | "and", inner[2]!, value);
-    const dot = part.indexOf(".");
-    return condition(part.slice(0, dot), part.slice(dot + 1), value);
-  });
-  return `(${conditions.join(` ${joined} `)})`;
-}
-
-/** Split at the commas outside of quotes and parentheses. */
-function parts(list: string): string[] {
-  const found = [""];
-  let depth = 0;
-  let quoted = false;
-  for (const sign of list) {
-    if (sign === '"') quoted = !quoted;
-    if (!quoted && sign === "(") depth++;
-    if (!quoted && sign === ")") depth--;
-    if (sign === "," && depth === 0 && !quoted) found.push("");
-    else found[found.length - 1] += sign;
-  }
-  return found;
-}
-
-const unquoted = (text: string) => text.replace(/^"(.*)"$/s, "$1");
 
 function name(column: string): string {
   if (!/^[a-z_0-9]+$/.test(column)) throw new Error(`${column} is no column's name`);

@@ -51,7 +51,7 @@ export const PROBLEMS = {
   sensitivity_differs:
     "update public.media_attachments set is_sensitive = not is_sensitive where ticket_id is not null and is_sensitive is distinct from (bucket = 'gbv-evidence' or exists (select from public.tickets t where t.id = ticket_id and t.is_sensitive)); -- a trigger sets it right",
   counts_differ:
-    "select private.recount_tickets(); -- if again tomorrow: who writes tickets with triggers off?",
+    "select private.recount_tickets(); -- if it comes back, find out what writes tickets with triggers off",
   move_missing: `${RUNBOOK}#the-schedule-stopped`,
   // schedule and work
   schedule_missing:
